@@ -56,14 +56,27 @@ type Type struct {
 	Fields []string `json:"fields"`
 }
 
-// Encode returns the description as a string of arbitrary bytes.
+// formDeflate opens a compressed description. Without it the description is
+// JSON, which starts with a brace.
+const formDeflate = 'z'
+
+// EncodeText returns the description as indented JSON.
+func (p *Package) EncodeText() (string, error) {
+	text, err := json.MarshalIndent(p, "", "\t")
+	if err != nil {
+		return "", fmt.Errorf("manifest: encode %s: %w", p.Path, err)
+	}
+	return string(text), nil
+}
+
+// Encode returns the description as a compact string of arbitrary bytes.
 func (p *Package) Encode() (string, error) {
 	text, err := json.Marshal(p)
 	if err != nil {
 		return "", fmt.Errorf("manifest: encode %s: %w", p.Path, err)
 	}
-	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, flate.BestCompression)
+	b := bytes.NewBuffer([]byte{formDeflate})
+	w, err := flate.NewWriter(b, flate.BestCompression)
 	if err != nil {
 		return "", fmt.Errorf("manifest: encode %s: %w", p.Path, err)
 	}
@@ -76,12 +89,15 @@ func (p *Package) Encode() (string, error) {
 	return b.String(), nil
 }
 
-// Decode is the inverse of Encode. It is safe on hostile input.
+// Decode is the inverse of Encode and EncodeText. It is safe on hostile input.
 func Decode(s string) (*Package, error) {
-	r := flate.NewReader(strings.NewReader(s))
-	text, err := io.ReadAll(io.LimitReader(r, maxSize))
-	if err != nil {
-		return nil, fmt.Errorf("manifest: decode: %w", err)
+	text := []byte(s)
+	if len(s) > 0 && s[0] == formDeflate {
+		var err error
+		r := flate.NewReader(strings.NewReader(s[1:]))
+		if text, err = io.ReadAll(io.LimitReader(r, maxSize)); err != nil {
+			return nil, fmt.Errorf("manifest: decode: %w", err)
+		}
 	}
 	p := new(Package)
 	if err := json.Unmarshal(text, p); err != nil {

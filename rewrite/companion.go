@@ -1,0 +1,606 @@
+package rewrite
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/build/constraint"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/monitorgen/monitorgen/internal/manifest"
+)
+
+// form says where a companion goes.
+type form int
+
+const (
+	inPlace form = iota // into the user's package: readable, free of what changes with every edit
+	overlay             // into the build only: compact, with lines and source texts
+)
+
+// companion is one generated file: for each recorded function of a group of
+// files the two functions that the inserted statement calls, the encoders of
+// the types they meet, and the description of it all.
+type companion struct {
+	form     form
+	pkg      *types.Package
+	plan     *Package
+	files    []*File
+	prefix   string // of every generated identifier
+	runtime  string // the name under which package runtime is imported
+	describe string // the constant that holds the description
+	imports  *importSet
+	manifest manifest.Package
+	encoders map[string]string // by type, the name of its encoder
+	queue    []func()          // encoders still to be written
+	used     map[string]bool   // names given out
+	maskUsed map[string]bool   // mask names that met a field or value
+
+	body   bytes.Buffer
+	indent int
+	locals int
+}
+
+// addIdentifiers notes the identifiers of every Go file of the package's
+// folder, whatever its build constraints: generated names must not meet one.
+func (p *Package) addIdentifiers(src *sourcePackage) {
+	p.taken, p.declared = make(map[string]bool), make(map[string]bool)
+	loaded := make(map[string]bool)
+	for _, f := range src.files {
+		loaded[f.path] = true
+		p.addFile(f.src)
+	}
+	entries, err := os.ReadDir(p.Dir)
+	if err != nil {
+		return // a folder that only an overlay knows
+	}
+	for _, e := range entries {
+		path := filepath.Join(p.Dir, e.Name())
+		if loaded[path] || !strings.HasSuffix(path, ".go") {
+			continue
+		}
+		if text, err := os.ReadFile(path); err == nil && !isCompanion(text) {
+			p.addFile(text)
+		}
+	}
+}
+
+// writeCompanion returns the text of the companion of files, and records in
+// each function the names of the functions to call.
+func writeCompanion(form form, pkg *Package, files []*File, suffix string, calls map[*Function]*call) ([]byte, error) {
+	c := &companion{
+		form:     form,
+		pkg:      pkg.types,
+		plan:     pkg,
+		files:    files,
+		prefix:   "monitor",
+		encoders: make(map[string]string),
+		used:     make(map[string]bool),
+		maskUsed: make(map[string]bool),
+		manifest: manifest.Package{Path: pkg.Path, Name: pkg.Name},
+	}
+	c.imports = &importSet{companion: c, names: make(map[string]string)}
+	c.runtime = c.imports.use(ModulePath+"/runtime", "monitor")
+	c.describe = c.fresh(c.prefix + "Package" + suffix)
+	for _, f := range files {
+		for _, fn := range f.Functions {
+			calls[fn] = c.function(fn)
+		}
+	}
+	for len(c.queue) > 0 {
+		next := c.queue[0]
+		c.queue = c.queue[1:]
+		next()
+	}
+	return c.text()
+}
+
+// function writes the two functions for one recorded function.
+func (c *companion) function(fn *Function) *call {
+	base := c.prefix + identifier(fn.Name)
+	for c.taken(base) || c.taken(base+"End") {
+		base += "_"
+	}
+	c.used[base], c.used[base+"End"] = true, true
+	cl := &call{enter: base, end: base + "End", typeArgs: typeParamNames(fn.sig)}
+	c.describeFunction(fn)
+	c.enter(fn, cl)
+	c.end(fn, cl)
+	return cl
+}
+
+// enter writes the function that is called with the arguments.
+func (c *companion) enter(fn *Function, cl *call) {
+	var params []string
+	for i, v := range fn.values {
+		if v.output || !v.record {
+			continue
+		}
+		arg, typ := c.passed(v)
+		cl.args = append(cl.args, arg)
+		params = append(params, fmt.Sprintf("a%d %s", i, typ))
+	}
+	c.line("//go:norace")
+	c.open("func %s%s(%s) (c %s.Call) {", cl.enter, c.typeParamList(typeParams(fn.sig)), strings.Join(params, ", "), c.runtime)
+	c.stmt("s := %s.Lookup(%#x)", c.runtime, fn.Key)
+	c.open("if s == nil {")
+	c.stmt("s = %s.Define(%#x, %s, %q)", c.runtime, fn.Key, c.describe, fn.Options.runtimeText(fn.Process))
+	c.close("}")
+	if len(params) == 0 {
+		c.stmt("s.Enter(&c)")
+	} else {
+		c.open("if e := s.Enter(&c); e != nil {")
+		for i, v := range fn.values {
+			if !v.output && v.record {
+				c.encode(fn, v, "a"+strconv.Itoa(i))
+			}
+		}
+		c.close("}")
+	}
+	c.stmt("return")
+	c.close("}\n")
+}
+
+// end writes the function that is deferred with pointers to the results.
+func (c *companion) end(fn *Function, cl *call) {
+	params := []string{"c " + c.runtime + ".Call"}
+	recorded := false
+	for i, v := range fn.values {
+		if !v.output || !v.record && !v.isError {
+			continue
+		}
+		recorded = recorded || v.record
+		cl.results = append(cl.results, "&"+v.ident)
+		params = append(params, fmt.Sprintf("r%d *%s", i, c.typeText(v.typ)))
+	}
+	c.line("//go:norace")
+	c.open("func %s%s(%s) {", cl.end, c.typeParamList(typeParams(fn.sig)), strings.Join(params, ", "))
+	c.open("if !c.End() {")
+	c.stmt("return")
+	c.close("}")
+	for i, v := range fn.values {
+		if v.isError {
+			c.open("if *r%d != nil {", i)
+			c.stmt("c.Fail(*r%d)", i)
+			c.close("}")
+		}
+	}
+	if recorded {
+		c.open("if e := c.Results(); e != nil {")
+		for i, v := range fn.values {
+			if v.output && v.record {
+				c.encode(fn, v, fmt.Sprintf("(*r%d)", i))
+			}
+		}
+		c.close("}")
+	}
+	c.stmt("c.Commit()")
+	c.close("}\n")
+}
+
+// encode writes the statements for one value of a function.
+func (c *companion) encode(fn *Function, v *value, expr string) {
+	en := &encoding{companion: c, mask: fn.Options.Mask, deep: v.deep, receiver: v.isReceiver && !v.deep}
+	if hasBlankTypeArgs(v.typ) {
+		c.stmt("e.Any(%s)", expr)
+		return
+	}
+	if en.masked(v.name, v.typ, "") {
+		c.maskUsed[v.name] = true
+		c.stmt("e.Masked()")
+		return
+	}
+	if c.byPointer(v) && !v.output {
+		expr = "(*" + expr + ")"
+	}
+	en.value(expr, v.typ)
+}
+
+// passed returns the argument expression and the parameter type of an input.
+func (c *companion) passed(v *value) (arg, typ string) {
+	if hasBlankTypeArgs(v.typ) {
+		return v.ident, "interface{}"
+	}
+	if c.byPointer(v) {
+		return "&" + v.ident, "*" + c.typeText(v.typ)
+	}
+	return v.ident, c.typeText(v.typ)
+}
+
+// largeValue is the size in bytes from which a struct or array is passed by
+// its address: it is not kept in registers anyway.
+const largeValue = 64
+
+// byPointer tells whether an input is passed by its address: because it is
+// large, or because it must not be copied.
+func (c *companion) byPointer(v *value) bool {
+	if hasBlankTypeArgs(v.typ) || isTypeParam(v.typ) {
+		return false
+	}
+	switch v.typ.Underlying().(type) {
+	case *types.Struct, *types.Array:
+		return synchronised(v.typ, nil) || len(typeParamsIn(v.typ)) > 0 || c.plan.sizes.Sizeof(v.typ) > largeValue
+	}
+	return false
+}
+
+// describeFunction adds a function to the package's description.
+func (c *companion) describeFunction(fn *Function) {
+	d := manifest.Function{
+		Key:       fn.Key,
+		Name:      fn.Name,
+		Process:   fn.Process,
+		Group:     fn.Group,
+		File:      filepath.Base(fn.file.Path),
+		Signature: fn.signatureText(),
+		Options:   fn.Options.text(),
+	}
+	if c.form == overlay {
+		d.File, d.Line, d.Source = fn.Pos.Filename, fn.Pos.Line, fn.sourceText()
+	}
+	for _, output := range []bool{false, true} {
+		for _, v := range fn.values {
+			if v.record && v.output == output {
+				d.Data = append(d.Data, manifest.Datum{Name: v.name, Type: types.TypeString(v.typ, packageName), Output: output})
+			}
+		}
+	}
+	c.manifest.Functions = append(c.manifest.Functions, d)
+}
+
+// text puts the file together.
+func (c *companion) text() ([]byte, error) {
+	description, err := c.description()
+	if err != nil {
+		return nil, err
+	}
+	var embeds bytes.Buffer
+	if c.form == inPlace {
+		c.embedSources(&embeds)
+	}
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "%s\n\n", companionHeader)
+	if line := c.files[0].constraintLine(); line != "" {
+		fmt.Fprintf(&out, "%s\n\n", line)
+	}
+	fmt.Fprintf(&out, "package %s\n\n", c.plan.Name)
+	c.imports.write(&out)
+	fmt.Fprintf(&out, "// This code was made for another version of package runtime if the next line does not compile: run monitorgen again.\n")
+	fmt.Fprintf(&out, "const _ = uint(%s.Generation-%d) + uint(%d-%s.Generation)\n\n", c.runtime, generation, generation, c.runtime)
+	fmt.Fprintf(&out, "const %s = %s\n\n", c.describe, description)
+	out.Write(embeds.Bytes())
+	out.Write(c.body.Bytes())
+	formatted, err := format.Source(out.Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("generated code of %s: %w", c.plan.Path, err)
+	}
+	return formatted, nil
+}
+
+// generation is the version of the contract between generated code and
+// package runtime; it equals runtime.Generation.
+const generation = 1
+
+// description returns the manifest as a Go string literal.
+func (c *companion) description() (string, error) {
+	if c.form == overlay {
+		text, err := c.manifest.Encode()
+		return strconv.Quote(text), err
+	}
+	text, err := c.manifest.EncodeText()
+	if err == nil && strconv.CanBackquote(strings.NewReplacer("\n", "", "\t", "").Replace(text)) {
+		return "`" + text + "`", nil
+	}
+	return strconv.Quote(text), err
+}
+
+// embedSources has the compiler put the files' texts beside the code, so that
+// the companion need not change with every edit of a body.
+func (c *companion) embedSources(out *bytes.Buffer) {
+	c.imports.blank("embed")
+	var names []string
+	for i, f := range c.files {
+		name := c.fresh(c.prefix + "Source" + strconv.Itoa(i))
+		names = append(names, name)
+		fmt.Fprintf(out, "//go:embed %s\nvar %s string\n\n", embedPattern(filepath.Base(f.Path)), name)
+	}
+	fmt.Fprintf(out, "func init() {\n")
+	for i, f := range c.files {
+		fmt.Fprintf(out, "%s.Source(%q, %q, %s)\n", c.runtime, c.plan.Path, filepath.Base(f.Path), names[i])
+	}
+	fmt.Fprintf(out, "}\n\n")
+}
+
+func embedPattern(name string) string {
+	if strings.ContainsAny(name, " \"'`*?[]\\") {
+		return strconv.Quote(name)
+	}
+	return name
+}
+
+// constraintLine returns the file's //go:build line, or "".
+func (f *File) constraintLine() string {
+	for _, group := range f.syntax.Comments {
+		if group.Pos() > f.syntax.Package {
+			break
+		}
+		for _, comment := range group.List {
+			if constraint.IsGoBuild(comment.Text) {
+				return strings.TrimRight(comment.Text, "\r")
+			}
+		}
+	}
+	return ""
+}
+
+// Writing of statements.
+
+func (c *companion) line(text string) {
+	c.body.WriteString(strings.Repeat("\t", c.indent) + text + "\n")
+}
+
+func (c *companion) stmt(f string, args ...any) { c.line(fmt.Sprintf(f, args...)) }
+
+func (c *companion) open(f string, args ...any) {
+	if strings.HasPrefix(f, "}") {
+		c.indent--
+	}
+	c.stmt(f, args...)
+	c.indent++
+}
+
+func (c *companion) close(text string) {
+	c.indent--
+	c.line(text)
+}
+
+// local returns a variable name that no enclosing loop of this file uses.
+func (c *companion) local(letter string) string {
+	c.locals++
+	return letter + strconv.Itoa(c.locals)
+}
+
+// Names.
+
+func (c *companion) taken(name string) bool {
+	return c.used[name] || c.plan.taken[name] || token.IsKeyword(name) || types.Universe.Lookup(name) != nil
+}
+
+// fresh returns name, with underscores behind it if it is in use.
+func (c *companion) fresh(name string) string {
+	for c.taken(name) {
+		name += "_"
+	}
+	c.used[name] = true
+	return name
+}
+
+// identifier turns a name such as (*Set[T]).Add into SetTAdd.
+func identifier(name string) string {
+	var b strings.Builder
+	upper := true
+	for _, r := range name {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_':
+			if upper {
+				r = unicode.ToUpper(r)
+			}
+			b.WriteRune(r)
+			upper = false
+		default:
+			upper = true
+		}
+	}
+	return b.String()
+}
+
+// Types.
+
+func (c *companion) typeText(t types.Type) string {
+	return types.TypeString(t, func(p *types.Package) string {
+		if p.Path() == c.pkg.Path() {
+			return ""
+		}
+		return c.imports.use(p.Path(), p.Name())
+	})
+}
+
+// typeParams returns the type parameters of a function or of its receiver
+// that have a name.
+func typeParams(sig *types.Signature) []*types.TypeParam {
+	list := sig.TypeParams()
+	if sig.RecvTypeParams() != nil {
+		list = sig.RecvTypeParams()
+	}
+	var named []*types.TypeParam
+	for i := range list.Len() {
+		if tp := list.At(i); tp.Obj().Name() != "_" {
+			named = append(named, tp)
+		}
+	}
+	return named
+}
+
+func typeParamNames(sig *types.Signature) []string {
+	var names []string
+	for _, tp := range typeParams(sig) {
+		names = append(names, tp.Obj().Name())
+	}
+	return names
+}
+
+// typeParamList returns "[K comparable, V any]", or "" for none.
+func (c *companion) typeParamList(list []*types.TypeParam) string {
+	if len(list) == 0 {
+		return ""
+	}
+	parts := make([]string, len(list))
+	for i, tp := range list {
+		parts[i] = tp.Obj().Name() + " " + c.typeText(tp.Constraint())
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
+
+// typeParamsIn returns the type parameters that a type mentions, and those
+// that their constraints mention, in order of appearance.
+func typeParamsIn(t types.Type) []*types.TypeParam {
+	w := &typeWalk{seen: make(map[types.Type]bool)}
+	w.walk(t)
+	return w.found
+}
+
+// hasBlankTypeArgs tells whether a receiver leaves a type parameter unnamed,
+// so that its type cannot be written down outside of it.
+func hasBlankTypeArgs(t types.Type) bool {
+	for _, tp := range typeParamsIn(t) {
+		if tp.Obj().Name() == "_" {
+			return true
+		}
+	}
+	return false
+}
+
+type typeWalk struct {
+	seen  map[types.Type]bool
+	found []*types.TypeParam
+}
+
+func (w *typeWalk) walk(t types.Type) {
+	t = types.Unalias(t)
+	if t == nil || w.seen[t] {
+		return
+	}
+	w.seen[t] = true
+	switch t := t.(type) {
+	case *types.TypeParam:
+		w.found = append(w.found, t)
+		w.walk(t.Constraint())
+	case *types.Named:
+		for i := range t.TypeArgs().Len() {
+			w.walk(t.TypeArgs().At(i))
+		}
+	case *types.Pointer:
+		w.walk(t.Elem())
+	case *types.Slice:
+		w.walk(t.Elem())
+	case *types.Array:
+		w.walk(t.Elem())
+	case *types.Chan:
+		w.walk(t.Elem())
+	case *types.Map:
+		w.walk(t.Key())
+		w.walk(t.Elem())
+	case *types.Struct:
+		for i := range t.NumFields() {
+			w.walk(t.Field(i).Type())
+		}
+	case *types.Signature:
+		w.tuple(t.Params())
+		w.tuple(t.Results())
+	case *types.Tuple:
+		w.tuple(t)
+	case *types.Interface:
+		for i := range t.NumMethods() {
+			w.walk(t.Method(i).Type())
+		}
+		for i := range t.NumEmbeddeds() {
+			w.walk(t.EmbeddedType(i))
+		}
+	case *types.Union:
+		for i := range t.Len() {
+			w.walk(t.Term(i).Type())
+		}
+	}
+}
+
+func (w *typeWalk) tuple(t *types.Tuple) {
+	for i := range t.Len() {
+		w.walk(t.At(i).Type())
+	}
+}
+
+// importSet gives import names that meet no identifier of the package.
+type importSet struct {
+	companion *companion
+	names     map[string]string // by path
+	blanks    []string
+}
+
+// use returns the name under which a package is imported.
+func (s *importSet) use(path, name string) string {
+	if alias, ok := s.names[path]; ok {
+		return alias
+	}
+	alias := name
+	for s.companion.used[alias] || s.companion.plan.declared[alias] || token.IsKeyword(alias) {
+		alias += "_"
+	}
+	s.companion.used[alias] = true
+	s.names[path] = alias
+	return alias
+}
+
+// blank imports a package for what it brings to the build.
+func (s *importSet) blank(path string) { s.blanks = append(s.blanks, path) }
+
+func (s *importSet) write(out *bytes.Buffer) {
+	var paths []string
+	for p := range s.names {
+		paths = append(paths, p)
+	}
+	sort.Strings(paths)
+	out.WriteString("import (\n")
+	for _, p := range s.blanks {
+		fmt.Fprintf(out, "_ %q\n", p)
+	}
+	for _, p := range paths {
+		if alias := s.names[p]; path.Base(p) != alias {
+			fmt.Fprintf(out, "%s %q\n", alias, p)
+		} else {
+			fmt.Fprintf(out, "%q\n", p)
+		}
+	}
+	out.WriteString(")\n\n")
+}
+
+// addFile adds the identifiers of a file. What does not parse is the
+// compiler's to report.
+func (p *Package) addFile(src []byte) {
+	file, _ := parser.ParseFile(token.NewFileSet(), "", src, parser.SkipObjectResolution)
+	if file == nil {
+		return
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			p.taken[id.Name] = true
+		}
+		return true
+	})
+	for _, decl := range file.Decls {
+		switch decl := decl.(type) {
+		case *ast.FuncDecl:
+			p.declared[decl.Name.Name] = true
+		case *ast.GenDecl:
+			for _, spec := range decl.Specs {
+				switch spec := spec.(type) {
+				case *ast.TypeSpec:
+					p.declared[spec.Name.Name] = true
+				case *ast.ValueSpec:
+					for _, name := range spec.Names {
+						p.declared[name.Name] = true
+					}
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,216 @@
+package rewrite
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+)
+
+// Build is what the go command says about the build that an overlay is for.
+type Build struct {
+	GoMod   string // path of go.mod, or of the file that -modfile names
+	GoWork  string // path of go.work, or empty
+	ModFlag string // value of -mod, or empty
+}
+
+// ErrNoModule says that the current folder belongs to no module.
+var ErrNoModule = errors.New("no go.mod here or above: monitorgen works on modules (go mod init NAME makes one)")
+
+// FindBuild asks the go command where the module is. flags are the build
+// flags of the command line.
+func FindBuild(ctx context.Context, dir string, env, flags []string) (*Build, error) {
+	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOMOD", "GOWORK", "GOFLAGS")
+	cmd.Dir, cmd.Env = dir, env
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go env: %w\n%s", err, stderr.String())
+	}
+	var v struct{ GOMOD, GOWORK, GOFLAGS string }
+	if err := json.Unmarshal(out, &v); err != nil {
+		return nil, fmt.Errorf("go env: %w", err)
+	}
+	if v.GOMOD == "" || v.GOMOD == os.DevNull {
+		return nil, ErrNoModule
+	}
+	b := &Build{GoMod: v.GOMOD, GoWork: v.GOWORK}
+	if b.GoWork == "off" {
+		b.GoWork = ""
+	}
+	for _, f := range append(strings.Fields(v.GOFLAGS), flags...) {
+		name, value, _ := strings.Cut(strings.TrimLeft(f, "-"), "=")
+		switch name {
+		case "mod":
+			b.ModFlag = value
+		case "modfile":
+			if !filepath.IsAbs(value) {
+				value = filepath.Join(dir, value)
+			}
+			b.GoMod = value
+		}
+	}
+	return b, nil
+}
+
+// runtimeVersion stands in the overlaid requirement. It is never looked up:
+// the requirement is replaced by a folder.
+const runtimeVersion = "v0.0.0"
+
+// AddRuntime makes package runtime importable in the build: in a module that
+// has it already (its own, or by a requirement) there is nothing to do, else
+// the source is laid out below dir and go.mod, go.work or the vendor folder
+// are overlaid.
+func (o *Overlay) AddRuntime(b *Build, source fs.FS) error {
+	text, err := os.ReadFile(b.GoMod)
+	if err != nil {
+		return fmt.Errorf("add the runtime: %w", err)
+	}
+	mod, err := modfile.Parse(b.GoMod, text, nil)
+	if err != nil {
+		return fmt.Errorf("add the runtime: %w", err)
+	}
+	if mod.Module != nil && mod.Module.Mod.Path == ModulePath {
+		return nil
+	}
+	for _, r := range mod.Require {
+		if r.Mod.Path == ModulePath {
+			return nil
+		}
+	}
+	dir, err := o.layOut(source)
+	if err != nil {
+		return fmt.Errorf("add the runtime: %w", err)
+	}
+	if b.GoWork != "" {
+		return o.useInWorkspace(b.GoWork, dir)
+	}
+	if err := o.require(b.GoMod, mod, dir); err != nil {
+		return err
+	}
+	return o.vendor(b, mod, dir, source)
+}
+
+// require overlays go.mod with a requirement that a folder replaces.
+func (o *Overlay) require(path string, mod *modfile.File, dir string) error {
+	if err := mod.AddRequire(ModulePath, runtimeVersion); err != nil {
+		return fmt.Errorf("add the runtime to %s: %w", path, err)
+	}
+	if err := mod.AddReplace(ModulePath, "", dir, ""); err != nil {
+		return fmt.Errorf("add the runtime to %s: %w", path, err)
+	}
+	text, err := mod.Format()
+	if err != nil {
+		return fmt.Errorf("add the runtime to %s: %w", path, err)
+	}
+	return o.Add(path, text)
+}
+
+// useInWorkspace overlays go.work: a workspace resolves imports of its
+// modules without a requirement.
+func (o *Overlay) useInWorkspace(path, dir string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("add the runtime: %w", err)
+	}
+	work, err := modfile.ParseWork(path, text, nil)
+	if err != nil {
+		return fmt.Errorf("add the runtime: %w", err)
+	}
+	if err := work.AddUse(dir, ModulePath); err != nil {
+		return fmt.Errorf("add the runtime to %s: %w", path, err)
+	}
+	return o.Add(path, modfile.Format(work.Syntax))
+}
+
+// vendor overlays the vendor folder, where the build reads one.
+func (o *Overlay) vendor(b *Build, mod *modfile.File, dir string, source fs.FS) error {
+	folder := filepath.Join(filepath.Dir(b.GoMod), "vendor")
+	list := filepath.Join(folder, "modules.txt")
+	text, err := os.ReadFile(list)
+	if err != nil || b.ModFlag != "" && b.ModFlag != "vendor" {
+		return nil
+	}
+	if b.ModFlag == "" && (mod.Go == nil || strings.HasPrefix(mod.Go.Version, "1.") && len(mod.Go.Version) < 4) {
+		return nil // before Go 1.14 a vendor folder was not read unless asked for
+	}
+	entry := fmt.Sprintf("# %s %s => %s\n## explicit; go 1.20\n", ModulePath, runtimeVersion, dir)
+	replaced := fmt.Sprintf("# %s => %s\n", ModulePath, dir)
+	for _, pkg := range []string{"internal/wire", "runtime"} {
+		entry += ModulePath + "/" + pkg + "\n"
+		files, err := runtimeFiles(source)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if path.Dir(f) == pkg {
+				o.Replace[filepath.Join(folder, filepath.FromSlash(ModulePath), filepath.FromSlash(f))] = filepath.Join(dir, filepath.FromSlash(f))
+			}
+		}
+	}
+	return o.Add(list, append(append(bytes.Clone(text), entry...), replaced...))
+}
+
+// layOut writes the runtime's source as a module of its own and returns its
+// folder. A go line of 1.20 lets modules of any age require it; newer go
+// lines would ask for an update of theirs.
+func (o *Overlay) layOut(source fs.FS) (string, error) {
+	files, err := runtimeFiles(source)
+	if err != nil {
+		return "", err
+	}
+	texts := map[string][]byte{"go.mod": []byte("module " + ModulePath + "\n\ngo 1.20\n")}
+	sum := sha256.New()
+	for _, name := range files {
+		text, err := fs.ReadFile(source, name)
+		if err != nil {
+			return "", err
+		}
+		texts[name] = text
+		fmt.Fprintf(sum, "%s %d\n%s", name, len(text), text)
+	}
+	dir := filepath.Join(o.dir, "runtime-"+hex.EncodeToString(sum.Sum(nil)[:12]))
+	for name, text := range texts {
+		target := filepath.Join(dir, filepath.FromSlash(name))
+		if old, err := os.ReadFile(target); err == nil && bytes.Equal(old, text) {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+			return "", err
+		}
+		if err := writeFile(target, text, 0o600); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+// runtimeFiles lists the files of the runtime's source that a build needs.
+func runtimeFiles(source fs.FS) ([]string, error) {
+	var files []string
+	err := fs.WalkDir(source, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		ext := path.Ext(name)
+		if !d.IsDir() && (ext == ".go" || ext == ".s" || ext == ".h") && !strings.HasSuffix(name, "_test.go") {
+			files = append(files, name)
+		}
+		return nil
+	})
+	sort.Strings(files)
+	return files, err
+}
