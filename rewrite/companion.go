@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strconv"
 	"strings"
@@ -44,7 +45,6 @@ type companion struct {
 	encoders map[string]string // by type, the name of its encoder
 	queue    []func()          // encoders still to be written
 	used     map[string]bool   // names given out
-	maskUsed map[string]bool   // mask names that met a field or value
 
 	body   bytes.Buffer
 	indent int
@@ -75,23 +75,23 @@ func (p *Package) addIdentifiers(src *sourcePackage) {
 	}
 }
 
-// writeCompanion returns the text of the companion of files, and records in
-// each function the names of the functions to call.
+// writeCompanion returns the text of the companion of files, and adds to calls
+// how each of their functions calls it. suffix tells apart the identifiers of
+// the companions of one package.
 func writeCompanion(form form, pkg *Package, files []*File, suffix string, calls map[*Function]*call) ([]byte, error) {
 	c := &companion{
 		form:     form,
 		pkg:      pkg.types,
 		plan:     pkg,
 		files:    files,
-		prefix:   "monitor",
+		prefix:   "monitor" + suffix,
 		encoders: make(map[string]string),
 		used:     make(map[string]bool),
-		maskUsed: make(map[string]bool),
 		manifest: manifest.Package{Path: pkg.Path, Name: pkg.Name},
 	}
 	c.imports = &importSet{companion: c, names: make(map[string]string)}
 	c.runtime = c.imports.use(ModulePath+"/runtime", "monitor")
-	c.describe = c.fresh(c.prefix + "Package" + suffix)
+	c.describe = c.fresh(c.prefix + "Package")
 	for _, f := range files {
 		for _, fn := range f.Functions {
 			calls[fn] = c.function(fn)
@@ -196,7 +196,6 @@ func (c *companion) encode(fn *Function, v *value, expr string) {
 		return
 	}
 	if en.masked(v.name, v.typ, "") {
-		c.maskUsed[v.name] = true
 		c.stmt("e.Masked()")
 		return
 	}
@@ -279,13 +278,16 @@ func (c *companion) text() ([]byte, error) {
 	fmt.Fprintf(&out, "const _ = uint(%s.Generation-%d) + uint(%d-%s.Generation)\n\n", c.runtime, generation, generation, c.runtime)
 	fmt.Fprintf(&out, "const %s = %s\n\n", c.describe, description)
 	out.Write(embeds.Bytes())
-	out.Write(c.body.Bytes())
+	out.Write(doubleParens.ReplaceAll(c.body.Bytes(), []byte("($1)")))
 	formatted, err := format.Source(out.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("generated code of %s: %w", c.plan.Path, err)
 	}
 	return formatted, nil
 }
+
+// doubleParens is what statements look like whose operand is (*r0).
+var doubleParens = regexp.MustCompile(`\(\((\*[ar][0-9]+)\)\)`)
 
 // generation is the version of the contract between generated code and
 // package runtime; it equals runtime.Generation.

@@ -10,10 +10,9 @@ import (
 
 // The names of directives, after "//monitor:".
 const (
-	directiveTrace     = "trace"
-	directivePackage   = "package"
-	directiveSkip      = "skip"
-	directiveGenerated = "generated" // our own mark, see revert.go
+	directiveTrace   = "trace"
+	directivePackage = "package"
+	directiveSkip    = "skip"
 )
 
 var directiveNames = []string{directiveTrace, directivePackage, directiveSkip}
@@ -54,11 +53,9 @@ func parseComment(r *report, c *ast.Comment) *directive {
 		return nil
 	}
 	switch parsed.Name {
-	case directiveGenerated:
-		return nil
 	case directiveTrace, directivePackage, directiveSkip:
 	default:
-		r.add(c.Slash, "unknown directive //monitor:%s%s", parsed.Name, didYouMean(parsed.Name, directiveNames))
+		r.add(c.Slash, "unknown directive //monitor:%s%s", parsed.Name, DidYouMean(parsed.Name, directiveNames))
 		return nil
 	}
 	d := &directive{name: parsed.Name, pos: c.Slash}

@@ -353,9 +353,6 @@ func (en *encoding) fieldsOf(t types.Type, s *types.Struct) []field {
 			continue
 		}
 		masked := en.masked(v.Name(), v.Type(), tag)
-		if slices.Contains(en.mask, v.Name()) {
-			en.maskUsed[v.Name()] = true
-		}
 		fields = append(fields, field{v.Name(), v.Type(), masked, tag == "deep"})
 	}
 	return fields

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -33,6 +34,8 @@ type Selection struct {
 	// Closure adds the packages of the main modules that the patterns depend on:
 	// what a build of the patterns compiles.
 	Closure bool
+	// Clean looks at files generated in place as they were before.
+	Clean bool
 	// InTests has the closure include what the tests of the patterns import.
 	InTests bool
 }
@@ -65,7 +68,6 @@ const syntaxMode = packages.NeedName | packages.NeedFiles | packages.NeedCompile
 // loader reads the packages of one selection.
 type loader struct {
 	sel     Selection
-	revert  bool // present files generated in place as they were before
 	fset    *token.FileSet
 	overlay map[string][]byte
 
@@ -117,6 +119,9 @@ func (l *loader) list(ctx context.Context) ([]string, error) {
 		if !l.ours(p) || candidates[p.PkgPath] {
 			return nil
 		}
+		if strings.Contains(p.ID, ".test]") && !l.sel.Tests {
+			return nil // a variant that adds test files only
+		}
 		found, err := l.candidate(p)
 		candidates[p.PkgPath] = found
 		return err
@@ -157,6 +162,9 @@ var runtimePackages = map[string]bool{
 	ModulePath + "/internal/wire": true,
 }
 
+// directiveLike matches what parseComment has to look at: directives and near misses.
+var directiveLike = regexp.MustCompile(`(?im)(?://|/\*)[ \t]*mo[a-z]+[ \t]*[:.-]`)
+
 // candidate tells whether a package can have anything to record, and lays
 // the text of files generated in place over those on disk.
 func (l *loader) candidate(p *packages.Package) (bool, error) {
@@ -166,10 +174,8 @@ func (l *loader) candidate(p *packages.Package) (bool, error) {
 		if err != nil {
 			continue // the go command will say it better
 		}
-		if bytes.Contains(src, []byte("monitor:")) || bytes.Contains(src, []byte("Monitor:")) {
-			found = true
-		}
-		if !l.revert {
+		found = found || directiveLike.Match(src)
+		if !l.sel.Clean {
 			continue
 		}
 		switch {
@@ -186,6 +192,32 @@ func (l *loader) candidate(p *packages.Package) (bool, error) {
 		}
 	}
 	return found, nil
+}
+
+// dirs returns the folders of the packages that the patterns match.
+func (sel Selection) dirs(ctx context.Context) ([]string, error) {
+	l := &loader{sel: sel}
+	cfg := l.config(ctx, packages.NeedName|packages.NeedFiles)
+	patterns := sel.Patterns
+	if len(patterns) == 0 {
+		patterns = []string{"."}
+	}
+	pkgs, err := packages.Load(cfg, patterns...)
+	if err != nil {
+		return nil, fmt.Errorf("list packages: %w", err)
+	}
+	var dirs []string
+	for _, p := range pkgs {
+		for _, f := range append(append([]string(nil), p.GoFiles...), p.IgnoredFiles...) {
+			if dir := filepath.Dir(f); !slices.Contains(dirs, dir) {
+				dirs = append(dirs, dir)
+			}
+		}
+		if p.Dir != "" && !slices.Contains(dirs, p.Dir) {
+			dirs = append(dirs, p.Dir)
+		}
+	}
+	return dirs, nil
 }
 
 // check parses and type-checks the candidates, their imports from export data.

@@ -148,7 +148,7 @@ func setCount(dst *string, v string, low, high int) error {
 func (o *Options) setPair(key, value string) error {
 	read, ok := optionSetters[key]
 	if !ok {
-		return fmt.Errorf("unknown option %q%s", key, didYouMean(key, optionNames()))
+		return fmt.Errorf("unknown option %q%s", key, DidYouMean(key, optionNames()))
 	}
 	if o.set[key] {
 		return fmt.Errorf("option %q is given twice", key)
@@ -257,8 +257,8 @@ func (o Options) runtimeText(process string) string {
 	return strings.Join(parts, " ")
 }
 
-// didYouMean returns a hint at the nearest of the known words, or "".
-func didYouMean(word string, known []string) string {
+// DidYouMean returns a hint at the nearest of the known words, or "".
+func DidYouMean(word string, known []string) string {
 	best, bestDistance := "", 3
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(word), k); d < bestDistance {

@@ -46,10 +46,10 @@ func (o *Overlay) addPackage(pkg *Package) error {
 			plain = append(plain, f)
 		}
 	}
-	if err := o.addFiles(pkg, plain, "Overlay", "monitor_overlay", ".go"); err != nil {
+	if err := o.addFiles(pkg, plain, "", "monitor_overlay", ".go"); err != nil {
 		return err
 	}
-	return o.addFiles(pkg, tests, "OverlayTest", "monitor_overlay", "_test.go")
+	return o.addFiles(pkg, tests, "Test", "monitor_overlay", "_test.go")
 }
 
 // addFiles adds one companion and the files it serves.

@@ -76,6 +76,7 @@ type Skipped struct {
 	FullName string
 	Pos      token.Position
 	Reason   string
+	Asked    bool // a directive of its own asks for it
 }
 
 // Count returns the number of functions that will be recorded.
@@ -93,11 +94,7 @@ func (p *Plan) Count() int {
 // directives is returned as Diagnostics; packages that do not compile are in
 // Plan.Broken, since only the caller knows whether the compiler will speak of them.
 func MakePlan(ctx context.Context, sel Selection) (*Plan, error) {
-	return makePlan(ctx, sel, false)
-}
-
-func makePlan(ctx context.Context, sel Selection, revert bool) (*Plan, error) {
-	l := &loader{sel: sel, revert: revert, fset: token.NewFileSet(), overlay: make(map[string][]byte), text: make(map[string][]byte)}
+	l := &loader{sel: sel, fset: token.NewFileSet(), overlay: make(map[string][]byte), text: make(map[string][]byte)}
 	pkgs, err := l.load(ctx)
 	if err != nil {
 		return nil, err
@@ -247,7 +244,7 @@ func (p *planner) file(pkg *Package, scope *packageScope, f *sourceFile, info *t
 			continue
 		}
 		if reason := c.leaveAlone(); reason != "" {
-			p.plan.Skipped = append(p.plan.Skipped, Skipped{FullName: pkg.Path + "." + c.name, Pos: p.plan.Fset.PositionFor(fn.Name.Pos(), false), Reason: reason})
+			p.plan.Skipped = append(p.plan.Skipped, Skipped{FullName: pkg.Path + "." + c.name, Pos: p.plan.Fset.PositionFor(fn.Name.Pos(), false), Reason: reason, Asked: c.found[directiveTrace] != nil})
 			continue
 		}
 		if made := c.function(info, inits); made != nil {
@@ -319,11 +316,7 @@ func (c *candidate) leaveAlone() string {
 }
 
 func (c *candidate) isMarked() bool {
-	if len(c.decl.Body.List) == 0 {
-		return false
-	}
-	line := func(p token.Pos) int { return c.plan.Fset.PositionFor(p, false).Line }
-	return marksByLine(c.plan.Fset, c.source.syntax)[line(c.decl.Body.List[0].Pos())] != nil
+	return markOf(marksOf(c.source.syntax), c.decl) != nil
 }
 
 func hasPragma(fn *ast.FuncDecl, name string) bool {
@@ -493,6 +486,7 @@ func (c *candidate) values(fn *Function) []*value {
 	if d := c.found[directiveTrace]; d != nil {
 		c.checkNames(d, "args", d.options.Args, vs[:inputs], "parameter")
 		c.checkNames(d, "deep", d.options.Deep, vs, "parameter or result")
+		c.checkNames(d, "mask", d.options.Mask, append(fieldValues(vs), vs...), "parameter, result or field")
 		if d.options.Iter && !slices.ContainsFunc(vs[inputs:], func(v *value) bool { return isSequence(v.typ) }) {
 			c.report.add(d.pos, "option iter=on: %s has no result of an iter.Seq type", fn.Name)
 		}
@@ -509,8 +503,38 @@ func (c *candidate) checkNames(d *directive, option string, names []string, vs [
 		for _, v := range vs {
 			known = append(known, v.name)
 		}
-		c.report.add(d.pos, "option %s=%s: %s has no %s %q%s", option, name, c.name, what, name, didYouMean(name, known))
+		c.report.add(d.pos, "option %s=%s: %s has no %s %q%s", option, name, c.name, what, name, DidYouMean(name, known))
 	}
+}
+
+// fieldValues lists the struct fields that recording the values can reach.
+func fieldValues(vs []*value) []*value {
+	var found []*value
+	seen := make(map[types.Type]bool)
+	var walk func(t types.Type)
+	walk = func(t types.Type) {
+		if seen[t] {
+			return
+		}
+		seen[t] = true
+		switch u := t.Underlying().(type) {
+		case *types.Pointer:
+			walk(u.Elem())
+		case *types.Slice:
+			walk(u.Elem())
+		case *types.Array:
+			walk(u.Elem())
+		case *types.Struct:
+			for i := range u.NumFields() {
+				found = append(found, &value{name: u.Field(i).Name()})
+				walk(u.Field(i).Type())
+			}
+		}
+	}
+	for _, v := range vs {
+		walk(v.typ)
+	}
+	return found
 }
 
 // listValues returns the values of one field list.
@@ -564,6 +588,9 @@ func isSequence(t types.Type) bool {
 	return ok && yield.Params().Len() <= 2 && yield.Results().Len() == 1 &&
 		types.Identical(yield.Results().At(0).Type().Underlying(), types.Typ[types.Bool])
 }
+
+// OptionText returns the options in force as a directive would spell them.
+func (fn *Function) OptionText() string { return fn.Options.text() }
 
 // signatureText returns the function's first line as written, without its body.
 func (fn *Function) signatureText() string {

@@ -9,9 +9,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"sort"
 	"strings"
 	"syscall"
+
+	"github.com/monitorgen/monitorgen/rewrite"
 )
 
 // Exit codes of every command.
@@ -111,28 +112,11 @@ func dispatch(ctx context.Context, e *env, args []string) int {
 func looksLikePattern(arg string) bool { return strings.ContainsAny(arg, "./\\") }
 
 func nearestCommand(name string) string {
+	var names []string
 	for _, c := range commands() {
-		if len(name) > 2 && (strings.HasPrefix(c.name, name) || strings.HasPrefix(name, c.name)) || sameLetters(c.name, name) {
-			return fmt.Sprintf("; did you mean %q?", c.name)
-		}
+		names = append(names, c.name)
 	}
-	return ""
-}
-
-// sameLetters finds swapped and doubled letters.
-func sameLetters(a, b string) bool {
-	set := func(s string) string {
-		letters := strings.Split(s, "")
-		sort.Strings(letters)
-		out := ""
-		for _, l := range letters {
-			if !strings.HasSuffix(out, l) {
-				out += l
-			}
-		}
-		return out
-	}
-	return set(a) == set(b)
+	return rewrite.DidYouMean(name, names)
 }
 
 func runHelp(ctx context.Context, e *env, args []string) int {
