@@ -1,0 +1,168 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/monitorgen/monitorgen/sink/spool"
+)
+
+// drain is the work on one run.
+type drain struct {
+	drainer     *Drainer
+	run         *spool.Run
+	alive       bool
+	known       bool // the Store knows the run
+	id          RunID
+	session     string
+	stored      int64 // spool bytes of the batches so far
+	quarantined int   // damaged segments that no batch has told of yet
+}
+
+// store brings all that the run has published so far into the Store.
+func (r *drain) store(ctx context.Context) error {
+	if err := r.poll(); err != nil {
+		return err
+	}
+	if !r.known {
+		if !r.ready() {
+			return nil
+		}
+		if err := r.introduce(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		more, err := r.storeBatch(ctx)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// poll reads the definitions; those that are damaged go to quarantine.
+func (r *drain) poll() error {
+	for {
+		err := r.run.Poll()
+		var damage *spool.Damage
+		if !errors.As(err, &damage) {
+			return err
+		}
+		if err := r.quarantine(damage); err != nil {
+			return err
+		}
+	}
+}
+
+// ready reports whether the run can be made known: it has said who it is, or it
+// never will although it has calls.
+func (r *drain) ready() bool {
+	if _, known := r.run.Info(); known {
+		return true
+	}
+	return (!r.alive || r.run.DefinitionsLost()) && r.run.HasCalls()
+}
+
+// introduce makes the run known to the Store and goes to where it left off.
+func (r *drain) introduce(ctx context.Context) error {
+	info, _ := r.run.Info()
+	id, positions, err := r.drainer.options.Store.Run(ctx, &info)
+	if err != nil {
+		return err
+	}
+	r.run.Seek(positions)
+	r.id, r.session, r.known = id, info.Session, true
+	r.drainer.log.Info("draining a run", "run", info.ID, "pid", info.PID, "program", info.Program)
+	if !r.drainer.seen[info.ID] {
+		r.drainer.seen[info.ID] = true
+		r.drainer.count(r.session, Counts{Runs: 1})
+	}
+	return nil
+}
+
+// storeBatch stores one batch; more says that there is another.
+func (r *drain) storeBatch(ctx context.Context) (more bool, err error) {
+	b := &r.drainer.batch
+	b.reset(r.id)
+	counts, more, stop := r.fill(b)
+	b.Positions = append(b.Positions, r.run.Positions()...)
+	b.Quarantined = r.quarantined
+	b.Bytes = r.run.BytesRead() - r.stored
+	if !b.empty() {
+		if err := r.drainer.options.Store.Write(ctx, b); err != nil {
+			r.run.Rewind()
+			r.stored = r.run.BytesRead()
+			return false, err
+		}
+		counts.Bytes, counts.Quarantined = b.Bytes, b.Quarantined
+		r.stored, r.quarantined = r.run.BytesRead(), 0
+		r.drainer.count(r.session, counts)
+	}
+	if err := r.run.Committed(); err != nil {
+		return false, err
+	}
+	var damage *spool.Damage
+	if errors.As(stop, &damage) {
+		return true, r.quarantine(damage)
+	}
+	return more, stop
+}
+
+// fill reads records into the batch until it is full, or there is nothing more
+// to read, or something stops it.
+func (r *drain) fill(b *Batch) (counts Counts, full bool, stop error) {
+	var record spool.Record
+	text := 0
+	for len(b.Calls) < r.drainer.options.BatchSize && text < maxBatchText {
+		err := r.run.Next(&record)
+		if errors.Is(err, io.EOF) {
+			return counts, false, nil
+		}
+		if err != nil {
+			return counts, false, err
+		}
+		if record.Drops.Function != nil {
+			b.Drops = append(b.Drops, record.Drops)
+			counts.Drops += int64(record.Drops.Count)
+			continue
+		}
+		b.Calls = append(b.Calls, record.Call)
+		text += len(record.Call.Data) + len(record.Call.Exception)
+		counts.Calls++
+		if record.Call.Failed() {
+			counts.Errors++
+		}
+	}
+	return counts, true, nil
+}
+
+func (r *drain) quarantine(damage *spool.Damage) error {
+	path, err := r.run.Quarantine(damage)
+	if err != nil {
+		return errors.Join(damage, err)
+	}
+	r.quarantined++
+	r.drainer.complain.about(fmt.Errorf("%w; moved to %s", damage, path))
+	return nil
+}
+
+// finish is for a run whose process is dead and whose records are all stored.
+// The calls go before the Store forgets the positions, the definitions after:
+// wherever this stops, it can be done again and nothing is stored twice.
+func (r *drain) finish(ctx context.Context) error {
+	if r.known {
+		if err := r.run.RemoveCalls(); err != nil {
+			return err
+		}
+		b := &Batch{Run: r.id, Quarantined: r.quarantined, Ended: true}
+		if err := r.drainer.options.Store.Write(ctx, b); err != nil {
+			return err
+		}
+		if r.quarantined > 0 {
+			r.drainer.count(r.session, Counts{Quarantined: r.quarantined})
+		}
+	}
+	return r.run.Remove()
+}

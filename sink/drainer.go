@@ -1,0 +1,204 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/monitorgen/monitorgen/sink/spool"
+)
+
+// Defaults of DrainerOptions.
+const (
+	DefaultInterval  = 100 * time.Millisecond
+	DefaultBatchSize = 50_000
+)
+
+// maxBatchText bounds the text of one batch in bytes, so that a batch of large
+// values does not take much memory.
+const maxBatchText = 32 << 20
+
+// DrainerOptions configure a Drainer. Spool and Store are needed.
+type DrainerOptions struct {
+	Spool     string        // folder of the runs; it need not exist yet
+	Store     Store         // stays open
+	Interval  time.Duration // between two passes; 0 is DefaultInterval
+	BatchSize int           // calls per transaction at most; 0 is DefaultBatchSize
+	// Logger takes what is worth saying. nil: errors go to standard error, a
+	// line each, the same one at most once a minute, and the rest nowhere.
+	Logger *slog.Logger
+	// Progress is called after each batch, by the goroutine that drains.
+	Progress func(Stats)
+
+	// own, where set, is the id of this process' run: runs of other living
+	// processes are left to those.
+	own string
+}
+
+// Drainer moves records from the spools in one folder into a Store. Exactly one
+// drainer reads a run at a time: one that finds another at work leaves the run
+// to it and looks again at the next pass.
+type Drainer struct {
+	options  DrainerOptions
+	log      *slog.Logger
+	complain *complaints
+
+	pass  sync.Mutex // held during a pass
+	runs  map[string]*drain
+	seen  map[string]bool // runs that are counted
+	batch Batch           // the memory of the batch at work
+
+	mu    sync.Mutex
+	stats Stats
+}
+
+// NewDrainer returns a Drainer that has not started.
+func NewDrainer(o DrainerOptions) *Drainer {
+	if o.Interval <= 0 {
+		o.Interval = DefaultInterval
+	}
+	if o.BatchSize <= 0 {
+		o.BatchSize = DefaultBatchSize
+	}
+	d := &Drainer{options: o, log: o.Logger, runs: map[string]*drain{}, seen: map[string]bool{}}
+	if d.log == nil {
+		d.log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	d.complain = newComplaints(o.Logger)
+	d.stats.Sessions = map[string]Counts{}
+	return d
+}
+
+// Stats returns what was done so far. It may be called at any time.
+func (d *Drainer) Stats() Stats {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stats.clone()
+}
+
+// Run drains until ctx is done, and then once more, so that all that dead
+// processes left is stored and their folders are gone when it returns. Failures
+// are logged and tried again at the next pass; the error is that of the last
+// pass.
+func (d *Drainer) Run(ctx context.Context) error {
+	defer d.release()
+	tick := time.NewTicker(d.options.Interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return d.drainAll(context.WithoutCancel(ctx))
+		case <-tick.C:
+			if err := d.drainAll(ctx); err != nil && ctx.Err() == nil {
+				d.complain.about(err)
+			}
+		}
+	}
+}
+
+// Once makes one pass over all runs: everything they have published so far is
+// stored when it returns, and what dead processes left is gone from the spool.
+// The error joins those of the runs that failed; the other runs are stored.
+func (d *Drainer) Once(ctx context.Context) (Stats, error) {
+	defer d.release()
+	err := d.drainAll(ctx)
+	return d.Stats(), err
+}
+
+// release gives all locks back.
+func (d *Drainer) release() {
+	d.pass.Lock()
+	defer d.pass.Unlock()
+	for id, r := range d.runs {
+		r.run.Close()
+		delete(d.runs, id)
+	}
+}
+
+// drainAll makes one pass.
+func (d *Drainer) drainAll(ctx context.Context) error {
+	d.pass.Lock()
+	defer d.pass.Unlock()
+	ids, err := spool.List(d.options.Spool)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	busy := 0
+	for _, id := range ids {
+		err := d.drainRun(ctx, id)
+		switch {
+		case err == nil || errors.Is(err, fs.ErrNotExist) && d.runs[id] == nil:
+			// Done, or removed by another drainer between List and Open.
+		case errors.Is(err, spool.ErrBusy):
+			busy++
+		default:
+			failed = append(failed, err)
+		}
+		if ctx.Err() != nil {
+			return errors.Join(append(failed, ctx.Err())...)
+		}
+	}
+	d.mu.Lock()
+	d.stats.Busy, d.stats.Failed = busy, len(failed)
+	d.mu.Unlock()
+	return errors.Join(failed...)
+}
+
+// drainRun stores what one run has published.
+func (d *Drainer) drainRun(ctx context.Context, id string) error {
+	r := d.runs[id]
+	if r == nil {
+		if skip, err := d.leave(id); skip || err != nil {
+			return err
+		}
+		run, err := spool.Open(d.options.Spool, id)
+		if err != nil {
+			return err
+		}
+		r = &drain{drainer: d, run: run}
+		d.runs[id] = r
+	}
+	var err error
+	if r.alive, err = r.run.Alive(); err != nil {
+		return err
+	}
+	if err := r.store(ctx); err != nil {
+		return fmt.Errorf("drain run %s: %w", id, err)
+	}
+	if r.alive {
+		return nil
+	}
+	delete(d.runs, id)
+	if err := r.finish(ctx); err != nil {
+		r.run.Close()
+		return fmt.Errorf("end run %s: %w", id, err)
+	}
+	return nil
+}
+
+// leave reports whether the run of another living process is left to it.
+func (d *Drainer) leave(id string) (bool, error) {
+	if d.options.own == "" || d.options.own == id {
+		return false, nil
+	}
+	return spool.Alive(d.options.Spool, id)
+}
+
+// count adds to the statistics of a session, and tells Progress.
+func (d *Drainer) count(session string, c Counts) {
+	d.mu.Lock()
+	d.stats.add(c)
+	of := d.stats.Sessions[session]
+	of.add(c)
+	d.stats.Sessions[session] = of
+	d.mu.Unlock()
+	if d.options.Progress != nil {
+		d.options.Progress(d.Stats())
+	}
+}

@@ -1,0 +1,98 @@
+package spool
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/monitorgen/monitorgen/internal/manifest"
+	"github.com/monitorgen/monitorgen/internal/wire"
+)
+
+// Call is one recorded call. Its strings stay valid; they share memory with
+// those of other calls read at about the same time.
+type Call struct {
+	Function  *Function // never nil; the same pointer for the same function of the same Run
+	ID        uint64    // unique in the run, 1 to MaxCallID
+	Parent    uint64    // call id, 0 for none
+	Trace     uint64    // call id of the root
+	Goroutine uint64
+	Start     int64 // wall clock, nanoseconds since 1970 UTC
+	Duration  int64 // nanoseconds
+	Depth     uint16
+	Flags     uint8  // wire.Flag bits
+	Exception string // error text, or "panic: value", an empty line and the stack; "" for none
+	Data      string // JSON array of arguments, then results, in the order of Function.Data; "" when none were recorded
+}
+
+// MaxCallID is the highest id that a call may have: a store may keep run and
+// call in one 64-bit key.
+const MaxCallID = 1<<40 - 1
+
+// Failed reports whether the call ended in an error or a panic.
+func (c *Call) Failed() bool { return c.Flags&(wire.FlagError|wire.FlagPanic) != 0 }
+
+// Drops says that a full normal lane did not take calls of a function.
+type Drops struct {
+	Function *Function
+	Count    uint64
+	Time     int64 // wall clock, nanoseconds since 1970 UTC
+}
+
+// Function is a recorded function, as its build described it.
+type Function struct {
+	Name      string // Price, (*Desk).Price
+	Package   string // import path
+	File      string
+	Line      int // 0: not known
+	Signature string
+	Group     string
+	Process   string // the name shown
+	Options   string
+	Source    string // "": not known
+	Data      []manifest.Datum
+	Digest    [sha256.Size]byte // of all of the above: equal functions of different runs have equal digests
+
+	types  []manifest.Type
+	inputs int // how many of Data are arguments; they come first
+}
+
+// newFunction completes a function from its description.
+func newFunction(p *manifest.Package, f *manifest.Function, source string, line int) *Function {
+	fn := &Function{
+		Name: f.Name, Package: p.Path, File: f.File, Line: line, Signature: f.Signature, Group: f.Group,
+		Process: f.Process, Options: f.Options, Source: source, Data: f.Data, types: p.Types,
+	}
+	for fn.inputs < len(f.Data) && !f.Data[fn.inputs].Output {
+		fn.inputs++
+	}
+	fn.Digest = fn.digest()
+	return fn
+}
+
+func (f *Function) digest() (sum [sha256.Size]byte) {
+	h := sha256.New()
+	var n [8]byte
+	number := func(v int) {
+		binary.LittleEndian.PutUint64(n[:], uint64(v))
+		h.Write(n[:])
+	}
+	text := func(s string) {
+		number(len(s))
+		h.Write([]byte(s))
+	}
+	for _, s := range []string{f.Name, f.Package, f.File, f.Signature, f.Group, f.Process, f.Options, f.Source} {
+		text(s)
+	}
+	number(f.Line)
+	for _, d := range f.Data {
+		text(d.Name)
+		text(d.Type)
+		output := 0
+		if d.Output {
+			output = 1
+		}
+		number(output)
+	}
+	h.Sum(sum[:0])
+	return sum
+}

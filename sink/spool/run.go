@@ -1,0 +1,417 @@
+package spool
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
+)
+
+// QuarantineFolder is where damaged segments go, within the spool folder.
+const QuarantineFolder = "quarantine"
+
+// ErrBusy says that somebody else drains the run.
+var ErrBusy = errors.New("somebody else drains this run")
+
+// Position is how far a stream of segments, one lane and shard of a run, is read.
+type Position struct {
+	Lane    wire.Lane
+	Shard   uint32
+	Segment uint32
+	Offset  uint64 // of the next record in the segment
+}
+
+// Run reads the spool of one process. Its methods must not be called at the
+// same time.
+//
+// A reader repeats: Alive, Poll, Next until io.EOF, store what came together
+// with Positions, Committed. When Alive was false before a Poll after which
+// everything was stored, the run is over: RemoveCalls, then Remove.
+type Run struct {
+	spool string // the folder of all runs
+	id    string
+	raw   [16]byte
+	lock  *os.File
+
+	defs    definitions
+	decoder decoder
+	lane    *stream   // the definition lane
+	streams []*stream // all others, error lane first
+	current int       // index into streams of the one that Next reads
+	alive   bool      // as Alive last saw it
+	read    int64     // bytes of records that Next went over
+	trouble error     // of the streams that Next could not read since Poll
+}
+
+// List returns the ids of the runs in a spool folder. A folder that does not
+// exist has none.
+func List(spool string) ([]string, error) {
+	entries, err := os.ReadDir(spool)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list spool: %w", err)
+	}
+	var ids []string
+	for _, e := range entries {
+		if _, ok := parseID(e.Name()); ok && e.IsDir() {
+			ids = append(ids, e.Name())
+		}
+	}
+	return ids, nil
+}
+
+func parseID(name string) (id [16]byte, ok bool) {
+	if len(name) != hex.EncodedLen(len(id)) {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], []byte(name))
+	return id, err == nil
+}
+
+// Open takes the drain lock of a run. It returns ErrBusy when another reader
+// has it, and an error that wraps fs.ErrNotExist when the run has been removed.
+func Open(spool, id string) (*Run, error) {
+	raw, ok := parseID(id)
+	if !ok {
+		return nil, fmt.Errorf("open run %q: not the id of a run", id)
+	}
+	path := filepath.Join(spool, id, wire.DrainLockFile)
+	lock, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open run: %w", err)
+	}
+	if err := takeLock(lock, path); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("open run %s: %w", id, err)
+	}
+	r := &Run{spool: spool, id: id, raw: raw, lock: lock, defs: newDefinitions(id)}
+	r.decoder.defs = &r.defs
+	r.lane = newStream(r, wire.LaneDefinition, 0)
+	return r, nil
+}
+
+// takeLock locks the file, and makes sure that it is still the one at path: the
+// reader before us may have removed the run.
+func takeLock(lock *os.File, path string) error {
+	ok, err := tryLock(lock, true)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return ErrBusy
+	}
+	mine, err := lock.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(mine, there) {
+		return fs.ErrNotExist
+	}
+	return nil
+}
+
+// Close gives the drain lock back.
+func (r *Run) Close() error {
+	r.lane.closeSegment()
+	for _, s := range r.streams {
+		s.closeSegment()
+	}
+	return r.lock.Close()
+}
+
+// ID is the run's id, 32 hexadecimal digits.
+func (r *Run) ID() string { return r.id }
+
+// Info returns who wrote the run; known is false as long as the run has not
+// said so itself.
+func (r *Run) Info() (info Info, known bool) { return r.defs.info, r.defs.known }
+
+// BytesRead returns how many bytes of records Next has gone over.
+func (r *Run) BytesRead() int64 { return r.read }
+
+func (r *Run) path(name string) string { return filepath.Join(r.spool, r.id, name) }
+
+// Alive reports whether the process still holds its lock. Ask before Poll: what
+// a dead process wrote is complete.
+func (r *Run) Alive() (bool, error) {
+	alive, err := Alive(r.spool, r.id)
+	if err == nil {
+		r.alive = alive
+	}
+	return alive, err
+}
+
+// Alive reports whether the process of a run still lives. It takes no drain lock.
+func Alive(spool, id string) (bool, error) {
+	f, err := os.Open(filepath.Join(spool, id, wire.LiveLockFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return true, fmt.Errorf("probe run: %w", err)
+	}
+	defer f.Close()
+	free, err := tryLock(f, false)
+	if err != nil {
+		return true, fmt.Errorf("probe run: %w", err)
+	}
+	return !free, nil
+}
+
+// Seek sets the positions up to which the run is stored. It comes before the
+// first Poll.
+func (r *Run) Seek(positions []Position) {
+	for _, p := range positions {
+		s := r.stream(p.Lane, p.Shard)
+		s.closeSegment()
+		s.at, s.committed, s.started = p, p, true
+	}
+}
+
+// Rewind goes back to what is stored, after a write that failed.
+func (r *Run) Rewind() {
+	for _, s := range r.streams {
+		s.closeSegment()
+		s.at, s.dirty = s.committed, false
+		s.started = s.committed.Segment > 0
+	}
+	r.current = 0
+}
+
+// Poll looks for new segments and reads the definition lane to its end.
+func (r *Run) Poll() error {
+	entries, err := os.ReadDir(filepath.Join(r.spool, r.id))
+	if err != nil {
+		return fmt.Errorf("read run: %w", err)
+	}
+	for _, s := range append(r.streams, r.lane) {
+		s.numbers = s.numbers[:0]
+	}
+	for _, e := range entries { // ReadDir sorts by name
+		lane, shard, number, ok := wire.ParseSegmentName(e.Name())
+		if !ok || number == 0 || e.Name() != wire.SegmentName(lane, shard, number) {
+			continue
+		}
+		s := r.stream(lane, shard)
+		s.addNumber(number)
+	}
+	r.current, r.trouble = 0, nil
+	return r.readDefinitions()
+}
+
+// readDefinitions reads the definition lane on. After a restart it is read from
+// its beginning: the numbers in it mean the same for as long as the run lives.
+func (r *Run) readDefinitions() error {
+	s := r.lane
+	if !s.started && len(s.numbers) > 0 && s.numbers[0] > 1 {
+		r.defs.damaged = true
+	}
+	for {
+		record, err := s.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		kind := wire.Kind(record[wire.RecordKindAt])
+		if err := r.defs.add(kind, record[wire.SmallBodyAt:]); err != nil {
+			return s.damage(s.at.Offset, err)
+		}
+		s.at.Offset += uint64(len(record))
+	}
+}
+
+// Record is what Next reads: a Call, or Drops when Drops.Function is not nil.
+type Record struct {
+	Call  Call
+	Drops Drops
+}
+
+// Next decodes the next record of the error lane, or, when there is none, of
+// the normal lane. It returns io.EOF when nothing more was published at the
+// last Poll or since, and *Damage for a segment that Quarantine must take away
+// before reading goes on: what came before it should be stored first. A stream
+// that cannot be read does not stop the others: its error takes the place of
+// io.EOF at the end.
+func (r *Run) Next(out *Record) error {
+	for r.current < len(r.streams) {
+		s := r.streams[r.current]
+		record, err := s.next()
+		if err == io.EOF {
+			r.current++
+			continue
+		}
+		var damage *Damage
+		if err != nil && !errors.As(err, &damage) {
+			r.trouble = errors.Join(r.trouble, err)
+			r.current++
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		err = r.decode(record, out)
+		if errors.Is(err, errUnknownSite) {
+			// Defined after the last Poll read the definitions, or never.
+			if err := r.readDefinitions(); err != nil {
+				return err
+			}
+			err = r.decode(record, out)
+		}
+		if err != nil {
+			return s.damage(s.at.Offset, err)
+		}
+		s.at.Offset += uint64(len(record))
+		s.dirty = true
+		r.read += int64(len(record))
+		return nil
+	}
+	if r.trouble != nil {
+		return r.trouble
+	}
+	return io.EOF
+}
+
+// DefinitionsLost reports whether a part of the definition lane is gone.
+func (r *Run) DefinitionsLost() bool { return r.defs.damaged }
+
+// HasCalls reports whether there are segments other than definitions.
+func (r *Run) HasCalls() bool {
+	for _, s := range r.streams {
+		if len(s.numbers) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Run) decode(record []byte, out *Record) error {
+	out.Drops.Function = nil
+	switch kind := wire.Kind(record[wire.RecordKindAt]); kind {
+	case wire.KindCall:
+		return r.decoder.call(record, &out.Call)
+	case wire.KindDrops:
+		return r.decoder.drops(record[wire.SmallBodyAt:], &out.Drops)
+	default:
+		return fmt.Errorf("a record of kind %d among the calls", kind)
+	}
+}
+
+// Positions returns the positions that have changed since Committed.
+func (r *Run) Positions() []Position {
+	var changed []Position
+	for _, s := range r.streams {
+		if s.dirty {
+			changed = append(changed, s.at)
+		}
+	}
+	return changed
+}
+
+// Committed says that everything Next returned is stored. It deletes the
+// segments that are read to their end; one that cannot be deleted is tried
+// again next time.
+func (r *Run) Committed() error {
+	var failed error
+	for _, s := range r.streams {
+		s.committed, s.dirty = s.at, false
+		failed = errors.Join(failed, s.removeRead())
+	}
+	return failed
+}
+
+// Quarantine moves a damaged segment to the quarantine folder; reading goes on
+// with the next one. It returns the segment's new path.
+func (r *Run) Quarantine(d *Damage) (string, error) {
+	folder := filepath.Join(r.spool, QuarantineFolder)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", fmt.Errorf("quarantine: %w", err)
+	}
+	path := filepath.Join(folder, r.id+"-"+d.Segment)
+	for n := 1; ; n++ {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		path = filepath.Join(folder, fmt.Sprintf("%s-%s.%d", r.id, d.Segment, n))
+	}
+	if err := os.Rename(r.path(d.Segment), path); err != nil {
+		return "", fmt.Errorf("quarantine: %w", err)
+	}
+	d.stream.skipSegment()
+	d.stream.dirty = true
+	if d.stream == r.lane {
+		r.defs.damaged = true
+	}
+	return path, nil
+}
+
+// RemoveCalls deletes the segments of a run that is over, but for the
+// definition lane: what is left cannot be stored twice.
+func (r *Run) RemoveCalls() error {
+	for _, s := range r.streams {
+		if err := s.removeAll(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove deletes the folder of a run that is over and gives the lock back. A
+// file that does not belong there is left, and is an error.
+func (r *Run) Remove() error {
+	err := r.lane.removeAll()
+	for _, name := range []string{wire.LiveLockFile, wire.DrainLockFile} {
+		if e := os.Remove(r.path(name)); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	if err == nil {
+		err = os.Remove(filepath.Join(r.spool, r.id))
+	}
+	if e := r.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return fmt.Errorf("remove run: %w", err)
+	}
+	return nil
+}
+
+// stream returns the stream of a lane and shard, making it at first sight.
+func (r *Run) stream(lane wire.Lane, shard uint32) *stream {
+	if lane == wire.LaneDefinition && shard == 0 {
+		return r.lane
+	}
+	for _, s := range r.streams {
+		if s.at.Lane == lane && s.at.Shard == shard {
+			return s
+		}
+	}
+	s := newStream(r, lane, shard)
+	at := len(r.streams)
+	if lane == wire.LaneError {
+		for at = 0; at < len(r.streams) && r.streams[at].at.Lane == wire.LaneError; at++ {
+		}
+	}
+	r.streams = append(r.streams, nil)
+	copy(r.streams[at+1:], r.streams[at:])
+	r.streams[at] = s
+	return s
+}
+
+// identity is what the header of a segment must say.
+func (r *Run) identity(p Position) identity {
+	return identity{run: r.raw, lane: p.Lane, shard: p.Shard, number: p.Segment}
+}

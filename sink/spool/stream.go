@@ -1,0 +1,148 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
+)
+
+// stream follows the segments of one lane and shard.
+type stream struct {
+	run       *Run
+	at        Position // of the next record
+	committed Position // Segment 0: nothing is
+	started   bool     // at names a segment
+	dirty     bool     // at has moved since it was committed
+	numbers   []uint32 // segments that the last Poll saw, ascending
+	open      *segment // the segment at names, when it is open
+}
+
+func newStream(r *Run, lane wire.Lane, shard uint32) *stream {
+	at := Position{Lane: lane, Shard: shard}
+	return &stream{run: r, at: at, committed: at}
+}
+
+func (s *stream) addNumber(n uint32) {
+	if i, found := slices.BinarySearch(s.numbers, n); !found {
+		s.numbers = slices.Insert(s.numbers, i, n)
+	}
+}
+
+// next returns the record at s.at, valid until the next call, without going
+// past it. It returns io.EOF when none is published.
+func (s *stream) next() ([]byte, error) {
+	for {
+		if s.open == nil {
+			if err := s.openNext(); err != nil {
+				return nil, err
+			}
+		}
+		record, end, err := s.open.next(s.at.Offset)
+		var ioErr *fs.PathError
+		switch {
+		case errors.As(err, &ioErr):
+			return nil, fmt.Errorf("read segment: %w", err)
+		case err != nil:
+			return nil, s.damage(s.at.Offset, err)
+		case record != nil:
+			return record, nil
+		case end:
+			s.skipSegment()
+		case s.run.alive || !s.skipGap():
+			return nil, io.EOF
+		}
+		s.dirty = true
+	}
+}
+
+// openNext opens the segment at s.at, or the first one after it that exists.
+func (s *stream) openNext() error {
+	if !s.started {
+		if len(s.numbers) == 0 {
+			return io.EOF
+		}
+		s.moveTo(s.numbers[0])
+	}
+	for {
+		open, err := openSegment(s.run.path(s.name()), s.run.identity(s.at))
+		if err == nil {
+			s.open = open
+			return nil
+		}
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, errUnborn) && !s.run.alive:
+			// The process died before it wrote anything there.
+		case errors.Is(err, errUnborn) || errors.Is(err, errHeader) && s.run.alive:
+			return io.EOF // being made
+		case errors.Is(err, errHeader):
+			return s.damage(0, err)
+		default:
+			return fmt.Errorf("open segment %s of run %s: %w", s.name(), s.run.id, err)
+		}
+		if !s.skipGap() {
+			return io.EOF
+		}
+	}
+}
+
+// skipGap goes on to the next segment that Poll saw, when there is one. It is for
+// a segment that will not come any more, since the writer makes them in order,
+// and for one that a dead writer left without an end mark.
+func (s *stream) skipGap() bool {
+	for _, n := range s.numbers {
+		if n > s.at.Segment {
+			s.moveTo(n)
+			return true
+		}
+	}
+	return false
+}
+
+func (s *stream) moveTo(segment uint32) {
+	s.closeSegment()
+	s.at.Segment, s.at.Offset, s.started = segment, wire.SegmentHeaderSize, true
+}
+
+// skipSegment goes on behind the segment at s.at.
+func (s *stream) skipSegment() { s.moveTo(s.at.Segment + 1) }
+
+func (s *stream) closeSegment() {
+	if s.open != nil {
+		s.open.close()
+		s.open = nil
+	}
+}
+
+func (s *stream) name() string { return wire.SegmentName(s.at.Lane, s.at.Shard, s.at.Segment) }
+
+func (s *stream) damage(offset uint64, reason error) *Damage {
+	return &Damage{Run: s.run.id, Segment: s.name(), Offset: offset, Reason: reason, stream: s}
+}
+
+// removeRead deletes the segments before the committed one, also those that a
+// reader before us has committed and not deleted.
+func (s *stream) removeRead() error {
+	return s.remove(func(number uint32) bool { return number < s.committed.Segment })
+}
+
+func (s *stream) removeAll() error {
+	s.closeSegment()
+	return s.remove(func(uint32) bool { return true })
+}
+
+func (s *stream) remove(which func(number uint32) bool) error {
+	for len(s.numbers) > 0 && which(s.numbers[0]) {
+		path := s.run.path(wire.SegmentName(s.at.Lane, s.at.Shard, s.numbers[0]))
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("delete segment: %w", err)
+		}
+		s.numbers = s.numbers[1:]
+	}
+	return nil
+}

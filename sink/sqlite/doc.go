@@ -1,0 +1,13 @@
+// Package sqlite keeps calls in a SQLite file: the write path of the embedded
+// default Store.
+//
+// In: Batches of package sink. Out: a database that any SQL client reads, also
+// while it is written. Its tables and views are in package schema.
+// May import: the standard library, modernc.org/sqlite, sink, sink/spool and
+// sink/sqlite/schema. The query side (package query) must not import this
+// package, nor this package the query side.
+//
+// Calls go to partitions of a million rows. The one that takes new rows has no
+// index beyond its key, which is what keeps writing fast; a partition is
+// indexed when it is full.
+package sqlite

@@ -1,0 +1,92 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/monitorgen/monitorgen/sink"
+	"github.com/monitorgen/monitorgen/sink/spool"
+)
+
+// writeFunctions returns the ids of the functions of a batch, and makes rows of
+// those that the database does not have. learned are those that s.functions
+// does not have; they are to be remembered when the transaction is committed.
+func (s *Store) writeFunctions(ctx context.Context, b *sink.Batch) (ids map[*spool.Function]int64, learned map[[32]byte]int64, err error) {
+	ids, learned = map[*spool.Function]int64{}, map[[32]byte]int64{}
+	add := func(f *spool.Function) error {
+		if _, ok := ids[f]; ok {
+			return nil
+		}
+		id, ok := s.functions[f.Digest]
+		if !ok {
+			id, ok = learned[f.Digest]
+		}
+		if !ok {
+			if id, err = s.functionID(ctx, f); err != nil {
+				return fmt.Errorf("write function %s: %w", f.Process, err)
+			}
+			learned[f.Digest] = id
+		}
+		ids[f] = id
+		return nil
+	}
+	var last *spool.Function
+	for i := range b.Calls {
+		if f := b.Calls[i].Function; f != last {
+			if err := add(f); err != nil {
+				return nil, nil, err
+			}
+			last = f
+		}
+	}
+	for _, d := range b.Drops {
+		if err := add(d.Function); err != nil {
+			return nil, nil, err
+		}
+	}
+	return ids, learned, nil
+}
+
+// functionID finds the row of a function or makes it.
+func (s *Store) functionID(ctx context.Context, f *spool.Function) (id int64, err error) {
+	data, err := dataList(f)
+	if err != nil {
+		return 0, err
+	}
+	result, err := s.conn.ExecContext(ctx, `INSERT OR IGNORE INTO monitor_functions
+		(digest, name, package, file, line, signature, "group", process, options, source, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		f.Digest[:], f.Name, f.Package, f.File, f.Line, f.Signature, f.Group, f.Process, f.Options, f.Source, data)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.conn.QueryRowContext(ctx, "SELECT function_id FROM monitor_functions WHERE digest = ?", f.Digest[:]).Scan(&id); err != nil {
+		return 0, err
+	}
+	if added, err := result.RowsAffected(); err != nil || added == 0 {
+		return id, err
+	}
+	for i, d := range f.Data {
+		_, err := s.conn.ExecContext(ctx, "INSERT INTO monitor_values (function_id, position, name, type, output) VALUES (?, ?, ?, ?, ?)",
+			id, i, d.Name, d.Type, d.Output)
+		if err != nil {
+			return 0, err
+		}
+	}
+	return id, nil
+}
+
+// dataList is the JSON of functions.data.
+func dataList(f *spool.Function) (string, error) {
+	type datum struct {
+		Name   string `json:"name"`
+		Type   string `json:"type"`
+		Output bool   `json:"output"`
+	}
+	list := make([]datum, len(f.Data))
+	for i, d := range f.Data {
+		list[i] = datum(d)
+	}
+	text, err := json.Marshal(list)
+	return string(text), err
+}

@@ -1,0 +1,141 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+
+	"github.com/monitorgen/monitorgen/sink"
+	"github.com/monitorgen/monitorgen/sink/sqlite/schema"
+)
+
+// busyTimeout is how long a write waits for another process that has the
+// database locked, in milliseconds.
+const busyTimeout = 5000
+
+// partitionRows is how many rows a partition takes before it is closed.
+const partitionRows = 1_000_000
+
+// Store writes one database. It implements sink.Store.
+type Store struct {
+	path      string
+	db        *sql.DB
+	conn      *sql.Conn // the one connection: all writing is in order
+	source    *source
+	functions map[[32]byte]int64 // ids by digest, of those that are committed
+	partition partition
+	perTable  int64 // rows of a partition; partitionRows but in tests
+}
+
+var _ sink.Store = (*Store)(nil)
+
+// Open opens the database at path for writing and makes it when there is none;
+// the folder must exist. The file and its companions get mode 0600. It refuses,
+// and does not touch, a file that is not a database of monitorgen
+// (schema.ErrNotOurs) or was written by a newer one (schema.ErrNewer).
+//
+// Several processes may write one database; each waits up to five seconds for
+// the others.
+func Open(ctx context.Context, path string) (*Store, error) {
+	if err := create(path); err != nil {
+		return nil, err
+	}
+	s := &Store{path: path, source: new(source), functions: map[[32]byte]int64{}, perTable: partitionRows}
+	drv := new(sqlite.Driver)
+	if err := drv.RegisterModule(sourceModule, s.source); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	s.db = sql.OpenDB(&connector{driver: drv, dsn: dsn(path)})
+	if err := s.start(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// create makes an empty file that nobody else may read, or checks the one there is.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("create database: %w", err)
+	}
+	_, err = schema.Check(path)
+	return err
+}
+
+func dsn(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("mode=rw&_pragma=busy_timeout(%d)", busyTimeout)}
+	return u.String()
+}
+
+// connector opens connections of a driver of our own, so that the module that
+// feeds INSERT is seen by this Store's connection alone.
+type connector struct {
+	driver *sqlite.Driver
+	dsn    string
+}
+
+func (c *connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
+func (c *connector) Driver() driver.Driver                        { return c.driver }
+
+// start checks the version before anything is written, then migrates.
+func (s *Store) start(ctx context.Context) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("open database %s: %w", s.path, err)
+	}
+	s.conn = conn
+	version, err := schema.CheckVersion(ctx, conn, s.path)
+	if err != nil {
+		return err
+	}
+	if version < schema.Version {
+		if err := schema.Migrate(ctx, conn, s.path); err != nil {
+			return err
+		}
+	}
+	// WAL comes after the migration: a new file's header has our mark in it
+	// before there is a log beside it.
+	for _, pragma := range []string{
+		"PRAGMA journal_mode = WAL",
+		"PRAGMA synchronous = NORMAL",
+		"PRAGMA cache_size = -16384",
+		"PRAGMA temp_store = MEMORY",
+		"CREATE VIRTUAL TABLE temp." + sourceTable + " USING " + sourceModule,
+	} {
+		if _, err := conn.ExecContext(ctx, pragma); err != nil {
+			return fmt.Errorf("open database %s: %w", s.path, err)
+		}
+	}
+	return s.findPartition(ctx)
+}
+
+// Close ends writing. The database is complete at any time; closing only moves
+// the log into the file.
+func (s *Store) Close() error {
+	var err error
+	if s.conn != nil {
+		err = s.conn.Close()
+	}
+	if e := s.db.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return fmt.Errorf("close database %s: %w", s.path, err)
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// partition is the table that takes new rows.
+type partition struct {
+	number int64
+	rows   int64
+	insert string // INSERT ... SELECT from the batch
+}
+
+func (p *partition) use(number, rows int64) {
+	*p = partition{number: number, rows: rows, insert: "INSERT OR IGNORE INTO " + tableName(number) + " SELECT * FROM temp." + sourceTable}
+}
+
+func tableName(number int64) string { return fmt.Sprintf("calls_%06d", number) }
+
+// findPartition asks the database which partition takes new rows. Another
+// process may have added one since we last looked.
+func (s *Store) findPartition(ctx context.Context) error {
+	var number, rows int64
+	query := "SELECT number, rows FROM monitor_partitions ORDER BY number DESC LIMIT 1"
+	if err := s.conn.QueryRowContext(ctx, query).Scan(&number, &rows); err != nil {
+		return fmt.Errorf("%s: find the newest partition: %w", s.path, err)
+	}
+	s.partition.use(number, rows)
+	return nil
+}
+
+// turnPartition adds a partition when the newest is full. It is part of the
+// batch's transaction.
+func (s *Store) turnPartition(ctx context.Context) error {
+	if s.partition.rows < s.perTable {
+		return nil
+	}
+	next := s.partition.number + 1
+	var columns string
+	err := s.conn.QueryRowContext(ctx, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?", tableName(1)).Scan(&columns)
+	if err != nil {
+		return fmt.Errorf("add a partition: %w", err)
+	}
+	_, columns, _ = strings.Cut(columns, "(")
+	numbers, err := s.partitionNumbers(ctx)
+	if err != nil {
+		return fmt.Errorf("add a partition: %w", err)
+	}
+	var parts []string
+	for _, n := range append(numbers, next) {
+		parts = append(parts, "SELECT * FROM "+tableName(n))
+	}
+	for _, statement := range []string{
+		"CREATE TABLE " + tableName(next) + " (" + columns,
+		fmt.Sprintf("INSERT INTO monitor_partitions (number, rows) VALUES (%d, 0)", next),
+		"DROP VIEW calls",
+		"CREATE VIEW calls AS " + strings.Join(parts, " UNION ALL "),
+	} {
+		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("add a partition: %w", err)
+		}
+	}
+	s.partition.use(next, 0)
+	return nil
+}
+
+func (s *Store) partitionNumbers(ctx context.Context) (numbers []int64, err error) {
+	rows, err := s.conn.QueryContext(ctx, "SELECT number FROM monitor_partitions ORDER BY number")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers, rows.Err()
+}
+
+// indexClosed indexes one partition that takes no rows any more, in a
+// transaction of its own, if there is one that has no indexes yet: also one
+// that a process before us closed and did not come to index.
+func (s *Store) indexClosed(ctx context.Context) error {
+	var number int64
+	query := "SELECT ifnull(min(number), 0) FROM monitor_partitions WHERE NOT indexed AND number < ?"
+	if err := s.conn.QueryRowContext(ctx, query, s.partition.number).Scan(&number); err != nil {
+		return fmt.Errorf("index a partition: %w", err)
+	}
+	if number == 0 {
+		return nil
+	}
+	table := tableName(number)
+	err := s.transaction(ctx, func() error {
+		for _, statement := range []string{
+			"CREATE INDEX IF NOT EXISTS " + table + "_function ON " + table + " (function_id, start_ns)",
+			"CREATE INDEX IF NOT EXISTS " + table + "_trace ON " + table + " (trace_id)",
+			"CREATE INDEX IF NOT EXISTS " + table + "_errors ON " + table + " (start_ns) WHERE status = 1",
+			fmt.Sprintf("UPDATE monitor_partitions SET indexed = 1 WHERE number = %d", number),
+		} {
+			if _, err := s.conn.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s: index %s: %w", s.path, table, err)
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+package sink
+
+import (
+	"context"
+
+	"github.com/monitorgen/monitorgen/sink/spool"
+)
+
+// RunID is a Store's own number of a run.
+type RunID int64
+
+// Store keeps calls. Its methods are not called at the same time.
+//
+// A Store that cannot write a Batch and the positions in it at once has to
+// recognise a Batch that it was given before: after an error, and after a
+// crash, the same calls come again, in batches of other sizes.
+type Store interface {
+	// Run makes a run known, if it is not yet, and returns the positions that
+	// were stored with its latest Batch. It is called once per run and drainer.
+	Run(ctx context.Context, info *spool.Info) (RunID, []spool.Position, error)
+	// Write stores a Batch wholly or, with an error, not at all. It must not
+	// keep the Batch; strings and Functions in it may be kept.
+	Write(ctx context.Context, b *Batch) error
+	Close() error
+}
+
+// Batch is what a Store writes at once. All of it is of one run.
+type Batch struct {
+	Run         RunID
+	Calls       []spool.Call
+	Drops       []spool.Drops
+	Positions   []spool.Position // only those that have changed
+	Quarantined int              // damaged segments that were taken away
+	Bytes       int64            // of spool that Calls and Drops took
+	Ended       bool             // nothing more will come: the positions may go
+}
+
+// empty reports whether there is nothing to write.
+func (b *Batch) empty() bool {
+	return len(b.Calls) == 0 && len(b.Drops) == 0 && len(b.Positions) == 0 && b.Quarantined == 0 && !b.Ended
+}
+
+// reset makes the batch ready for the next records of a run.
+func (b *Batch) reset(run RunID) {
+	clear(b.Calls)
+	*b = Batch{Run: run, Calls: b.Calls[:0], Drops: b.Drops[:0], Positions: b.Positions[:0]}
+}
