@@ -112,11 +112,22 @@ func (c *companion) function(fn *Function) *call {
 		base += "_"
 	}
 	c.used[base], c.used[base+"End"] = true, true
+	if fn.silent {
+		c.flushOnly(base + "End")
+		return &call{end: base + "End"}
+	}
 	cl := &call{enter: base, end: base + "End", typeArgs: typeParamNames(fn.sig)}
 	c.describeFunction(fn)
 	c.enter(fn, cl)
 	c.end(fn, cl)
 	return cl
+}
+
+// flushOnly writes what is deferred in a main function that is not recorded.
+func (c *companion) flushOnly(name string) {
+	c.open("func %s() {", name)
+	c.stmt("%s.Flush()", c.imports.use(autostartPath, "autostart"))
+	c.close("}\n")
 }
 
 // enter writes the function that is called with the arguments.
@@ -165,6 +176,9 @@ func (c *companion) end(fn *Function, cl *call) {
 	}
 	c.line("//go:norace")
 	c.open("func %s%s(%s) {", cl.end, c.typeParamList(typeParams(fn.sig)), strings.Join(params, ", "))
+	if fn.flush {
+		c.stmt("defer %s.Flush()", c.imports.use(autostartPath, "autostart"))
+	}
 	c.open("if !c.End() {")
 	c.stmt("return")
 	c.close("}")

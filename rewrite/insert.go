@@ -21,6 +21,9 @@ func (cl *call) statement() string {
 	if len(cl.typeArgs) > 0 {
 		inst = "[" + strings.Join(cl.typeArgs, ", ") + "]"
 	}
+	if cl.enter == "" {
+		return "defer " + cl.end + "()"
+	}
 	end := append([]string{cl.enter + inst + "(" + strings.Join(cl.args, ", ") + ")"}, cl.results...)
 	return "defer " + cl.end + inst + "(" + strings.Join(end, ", ") + ")"
 }

@@ -65,6 +65,10 @@ type Function struct {
 	Group   string
 	Key     uint64
 
+	// flush has the sink store what is left when main returns; silent is set
+	// where main is in the plan for that alone.
+	flush, silent bool
+
 	decl   *ast.FuncDecl
 	sig    *types.Signature
 	file   *File
@@ -84,7 +88,11 @@ func (p *Plan) Count() int {
 	n := 0
 	for _, pkg := range p.Packages {
 		for _, f := range pkg.Files {
-			n += len(f.Functions)
+			for _, fn := range f.Functions {
+				if !fn.silent {
+					n++
+				}
+			}
 		}
 	}
 	return n
@@ -159,6 +167,8 @@ type packageScope struct {
 	headers map[*sourceFile]map[string]*directive
 	pkg     *directive
 	types   map[string]*directive // trace or skip, by type name
+	// autostart is set in a package main that imports sink/autostart.
+	autostart bool
 }
 
 // packageScope reads the directives of all files before any function is looked at:
@@ -182,6 +192,7 @@ func (p *planner) packageScope(src *sourcePackage) *packageScope {
 			}
 			s.pkg = d
 		}
+		s.autostart = s.autostart || src.Name == "main" && imports(f.syntax, autostartPath)
 		for _, decl := range f.syntax.Decls {
 			if gen, ok := decl.(*ast.GenDecl); ok && gen.Tok == token.TYPE {
 				p.typeDirectives(s, ds, gen)
@@ -281,6 +292,9 @@ func (c *candidate) wanted() bool {
 		return false
 	}
 	asked := c.found[directiveTrace] != nil
+	if !asked && c.flushesSink() {
+		return true
+	}
 	if !asked {
 		asked = c.sel.All || c.scope.pkg != nil || c.typeDirective(directiveTrace) != nil
 		if c.file.isTest && !c.sel.Tests {
@@ -292,6 +306,17 @@ func (c *candidate) wanted() bool {
 		return false
 	}
 	return asked
+}
+
+// flushesSink tells whether this is the main function of a program that links
+// the sink by a blank import: Go runs nothing of ours when main has returned.
+func (c *candidate) flushesSink() bool {
+	return c.scope.autostart && c.name == "main"
+}
+
+// recorded tells whether a directive or flag asks for records of this function.
+func (c *candidate) recorded() bool {
+	return c.found[directiveTrace] != nil || c.sel.All || c.scope.pkg != nil
 }
 
 // leaveAlone returns why a wanted function is not recorded, or "".
@@ -307,7 +332,7 @@ func (c *candidate) leaveAlone() string {
 		return "it is monitorgen's own code"
 	case ast.IsGenerated(c.source.syntax) && c.found[directiveTrace] == nil && !c.sel.Generated:
 		return "the file is generated (use -generated to record it)"
-	case importsC(c.source.syntax):
+	case imports(c.source.syntax, "C"):
 		return "the file uses cgo"
 	case c.source.marked && c.isMarked():
 		return "it is recorded already (generated in place)"
@@ -331,8 +356,11 @@ func hasPragma(fn *ast.FuncDecl, name string) bool {
 	return false
 }
 
-func importsC(file *ast.File) bool {
-	return slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"C"` })
+// autostartPath is the package that links the sink into a program.
+const autostartPath = ModulePath + "/sink/autostart"
+
+func imports(file *ast.File, path string) bool {
+	return slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == strconv.Quote(path) })
 }
 
 // function makes the plan of one function from the options in force.
@@ -354,6 +382,8 @@ func (c *candidate) function(info *types.Info, inits int) *Function {
 	fn.Process = cmpOr(fn.Options.Name, path.Base(pkg.Path)+"."+c.name)
 	fn.Group = cmpOr(fn.Options.Group, pkg.Path)
 	fn.Key = functionKey(fn, inits)
+	fn.flush = c.flushesSink()
+	fn.silent = fn.flush && !c.recorded()
 	fn.values = c.values(fn)
 	return fn
 }
@@ -591,6 +621,10 @@ func isSequence(t types.Type) bool {
 
 // OptionText returns the options in force as a directive would spell them.
 func (fn *Function) OptionText() string { return fn.Options.text() }
+
+// Silent tells whether the function is changed without being recorded: main,
+// where the sink stores what is left when it returns.
+func (fn *Function) Silent() bool { return fn.silent }
 
 // signatureText returns the function's first line as written, without its body.
 func (fn *Function) signatureText() string {

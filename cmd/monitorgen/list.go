@@ -90,6 +90,9 @@ func (e *env) functionEntries(plan *rewrite.Plan) []functionEntry {
 	for _, pkg := range plan.Packages {
 		for _, file := range pkg.Files {
 			for _, fn := range file.Functions {
+				if fn.Silent() {
+					continue
+				}
 				entries = append(entries, functionEntry{fn.FullName, fn.Process, fn.Group, fn.OptionText(), e.shortPath(fn.Pos.Filename), fn.Pos.Line})
 			}
 		}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/monitorgen/monitorgen/sink"
+	"github.com/monitorgen/monitorgen/sink/sqlite"
+)
+
+// runSpoolMax is the size of a process's normal lane under run and test,
+// where the drainer is beside it and a burst is better kept than dropped.
+const runSpoolMax = "1GiB"
+
+// database returns the file to work on: the argument, or $MONITOR_DB, or monitor.db.
+func (e *env) database(name string) string {
+	return e.path(cmp.Or(name, e.getenv("MONITOR_DB"), "monitor.db"))
+}
+
+// spoolOf returns the spool folder that goes with a database.
+func (e *env) spoolOf(db string) string {
+	if dir := e.getenv("MONITOR_SPOOL"); dir != "" {
+		return e.path(dir)
+	}
+	return db + "-spool"
+}
+
+// record runs user code by run, with an environment in which it records, and
+// stores what it records, until all that its processes left is stored. The
+// exit code is that of run, unless records could not be stored.
+func (e *env) record(ctx context.Context, g *goLine, run func(environ []string) int) int {
+	db := e.database(g.db)
+	store, err := sqlite.Open(ctx, db)
+	if err != nil {
+		return e.failf("%v", err)
+	}
+	defer store.Close()
+	session, err := newSession()
+	if err != nil {
+		return e.failf("%v", err)
+	}
+	spool := e.spoolOf(db)
+	if err := os.MkdirAll(spool, 0o700); err != nil {
+		return e.failf("make the spool folder: %v", err)
+	}
+	drainer := sink.NewDrainer(sink.DrainerOptions{Spool: spool, Store: store})
+	draining, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	drained := make(chan error, 1)
+	go func() { drained <- drainer.Run(draining) }()
+
+	code := run(environWith(os.Environ(),
+		"!MONITOR_SPOOL", spool, "!MONITOR_SESSION", session, "!MONITOR_DB", db, "MONITOR_SPOOL_MAX", runSpoolMax))
+
+	stop()
+	if err := <-drained; err != nil {
+		fmt.Fprintf(e.stderr, "monitorgen: not everything is stored: %v\nmonitorgen: what is left is in %s; try monitorgen recover %s\n", err, spool, e.shortPath(db))
+		code = cmp.Or(code, exitFailure)
+	}
+	// Gone if it is empty; processes that still run keep theirs.
+	_ = os.Remove(spool)
+	e.printSummary(ctx, db, session, drainer.Stats().Sessions[session])
+	return code
+}
+
+func newSession() (string, error) {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", fmt.Errorf("make a session id: %w", err)
+	}
+	return hex.EncodeToString(b[:]), nil
+}
+
+// printSummary says on standard error what was recorded and how to see it.
+func (e *env) printSummary(ctx context.Context, db, session string, c sink.Counts) {
+	name := e.shortPath(db)
+	if c.Calls == 0 {
+		fmt.Fprintf(e.stderr, "monitorgen: no call was recorded\n")
+		return
+	}
+	fmt.Fprintf(e.stderr, "\nmonitorgen: %s in %s (%s, %s)\n", plural(c.Calls, "call"), filepath.ToSlash(name), plural(c.Errors, "error"), plural(int64(c.Runs), "process"))
+	if c.Drops > 0 {
+		fmt.Fprintf(e.stderr, "monitorgen: %s not kept: the spool was full (MONITOR_SPOOL_MAX, MONITOR_OVERFLOW=wait)\n", plural(c.Drops, "call"))
+	}
+	if c.Quarantined > 0 {
+		fmt.Fprintf(e.stderr, "monitorgen: %s of the spool damaged and set aside\n", plural(int64(c.Quarantined), "segment"))
+	}
+	e.printSessionStats(ctx, db, session)
+}
+
+// plural returns "1 call" or "2,345 calls".
+func plural(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	ending := "s"
+	if what[len(what)-1] == 's' {
+		ending = "es"
+	}
+	return withCommas(n) + " " + what + ending
+}
+
+// withCommas groups the digits of a number by three.
+func withCommas(n int64) string {
+	text := fmt.Sprint(n)
+	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
+}

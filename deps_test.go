@@ -1,0 +1,102 @@
+package monitorgen
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// rule says what a package may not import, directly or through others.
+type rule struct {
+	pkg    string // below the module; "..." covers what is below it
+	may    func(path string) bool
+	reason string
+}
+
+const module = "github.com/monitorgen/monitorgen"
+
+// rules along the road directive -> plan -> edit -> runtime -> spool -> sink ->
+// query -> dashboard: no import goes back.
+var rules = []rule{
+	{"runtime", only(module + "/internal/wire"),
+		"it is linked into users' programs: the standard library alone, nothing that they could meet in another version"},
+	{"internal/wire", only(),
+		"runtime imports it"},
+	{"internal/manifest", only(),
+		"both ends of the road import it"},
+	{"rewrite", not(module+"/runtime", module+"/sink", "modernc.org", "database/sql"),
+		"it makes text; what the text needs is the user's build's business"},
+	{"sink/spool", not(module+"/rewrite", module+"/runtime", "modernc.org", "database/sql"),
+		"it reads files that any version of the runtime may have written"},
+	{"sink", not(module+"/rewrite", "modernc.org", "database/sql"),
+		"stores are chosen by who starts it"},
+	{"sink/sqlite", not(module+"/rewrite", module+"/cmd"),
+		"it only stores"},
+	{"sink/sqlite/query", not(module+"/rewrite", module+"/runtime", module+"/sink", module+"/internal/wire"),
+		"it reads a database, whoever wrote it; the write path stays out of readers"},
+}
+
+func TestDependencies(t *testing.T) {
+	for _, r := range rules {
+		t.Run(r.pkg, func(t *testing.T) {
+			for _, dep := range dependencies(t, module+"/"+r.pkg) {
+				if dep != module+"/"+r.pkg && !r.may(dep) {
+					t.Errorf("%s imports %s: %s", r.pkg, dep, r.reason)
+				}
+			}
+		})
+	}
+}
+
+// dependencies returns the import paths that a package needs, except those of
+// the standard library's own making.
+func dependencies(t *testing.T, path string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard", path).Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var paths []string
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p struct {
+			ImportPath string
+			Standard   bool
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return paths
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if !p.Standard || p.ImportPath == "database/sql" {
+			paths = append(paths, p.ImportPath)
+		}
+	}
+}
+
+// only allows nothing but the standard library and the paths.
+func only(paths ...string) func(string) bool {
+	return func(path string) bool {
+		for _, p := range paths {
+			if path == p {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// not allows all but the paths and what is below them.
+func not(paths ...string) func(string) bool {
+	return func(path string) bool {
+		for _, p := range paths {
+			if path == p || strings.HasPrefix(path, p+"/") {
+				return false
+			}
+		}
+		return true
+	}
+}
