@@ -12,7 +12,7 @@ import (
 // drain is the work on one run.
 type drain struct {
 	drainer     *Drainer
-	run         *spool.Run
+	run         *spool.Run // nil when it has to be opened again
 	alive       bool
 	known       bool // the Store knows the run
 	id          RunID
@@ -92,8 +92,7 @@ func (r *drain) storeBatch(ctx context.Context) (more bool, err error) {
 	b.Bytes = r.run.BytesRead() - r.stored
 	if !b.empty() {
 		if err := r.drainer.options.Store.Write(ctx, b); err != nil {
-			r.run.Rewind()
-			r.stored = r.run.BytesRead()
+			r.letGo()
 			return false, err
 		}
 		counts.Bytes, counts.Quarantined = b.Bytes, b.Quarantined
@@ -158,11 +157,21 @@ func (r *drain) finish(ctx context.Context) error {
 		}
 		b := &Batch{Run: r.id, Quarantined: r.quarantined, Ended: true}
 		if err := r.drainer.options.Store.Write(ctx, b); err != nil {
+			r.letGo()
 			return err
 		}
 		if r.quarantined > 0 {
 			r.drainer.count(r.session, Counts{Quarantined: r.quarantined})
 		}
 	}
-	return r.run.Remove()
+	run := r.run
+	r.run = nil
+	return run.Remove()
+}
+
+// letGo is for a Store that failed: what was read since is read again, from the
+// positions that the Store then says.
+func (r *drain) letGo() {
+	r.run.Close()
+	r.run, r.known, r.stored = nil, false, 0
 }

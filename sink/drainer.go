@@ -115,10 +115,15 @@ func (d *Drainer) release() {
 	d.pass.Lock()
 	defer d.pass.Unlock()
 	for id, r := range d.runs {
-		r.run.Close()
+		if r.run != nil {
+			r.run.Close()
+		}
 		delete(d.runs, id)
 	}
 }
+
+// holds reports whether we have the lock of a run.
+func (d *Drainer) holds(id string) bool { return d.runs[id] != nil && d.runs[id].run != nil }
 
 // drainAll makes one pass.
 func (d *Drainer) drainAll(ctx context.Context) error {
@@ -133,8 +138,9 @@ func (d *Drainer) drainAll(ctx context.Context) error {
 	for _, id := range ids {
 		err := d.drainRun(ctx, id)
 		switch {
-		case err == nil || errors.Is(err, fs.ErrNotExist) && d.runs[id] == nil:
-			// Done, or removed by another drainer between List and Open.
+		case err == nil:
+		case errors.Is(err, fs.ErrNotExist) && !d.holds(id):
+			delete(d.runs, id) // removed by another drainer after List
 		case errors.Is(err, spool.ErrBusy):
 			busy++
 		default:
@@ -152,19 +158,10 @@ func (d *Drainer) drainAll(ctx context.Context) error {
 
 // drainRun stores what one run has published.
 func (d *Drainer) drainRun(ctx context.Context, id string) error {
-	r := d.runs[id]
-	if r == nil {
-		if skip, err := d.leave(id); skip || err != nil {
-			return err
-		}
-		run, err := spool.Open(d.options.Spool, id)
-		if err != nil {
-			return err
-		}
-		r = &drain{drainer: d, run: run}
-		d.runs[id] = r
+	r, err := d.open(id)
+	if r == nil || err != nil {
+		return err
 	}
-	var err error
 	if r.alive, err = r.run.Alive(); err != nil {
 		return err
 	}
@@ -174,12 +171,32 @@ func (d *Drainer) drainRun(ctx context.Context, id string) error {
 	if r.alive {
 		return nil
 	}
-	delete(d.runs, id)
 	if err := r.finish(ctx); err != nil {
-		r.run.Close()
 		return fmt.Errorf("end run %s: %w", id, err)
 	}
+	delete(d.runs, id)
 	return nil
+}
+
+// open returns the work on a run, with its lock; nil for one that is not ours.
+func (d *Drainer) open(id string) (*drain, error) {
+	r := d.runs[id]
+	if r != nil && r.run != nil {
+		return r, nil
+	}
+	if skip, err := d.leave(id); skip || err != nil {
+		return nil, err
+	}
+	run, err := spool.Open(d.options.Spool, id)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		r = &drain{drainer: d}
+		d.runs[id] = r
+	}
+	r.run = run
+	return r, nil
 }
 
 // leave reports whether the run of another living process is left to it.

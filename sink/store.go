@@ -16,7 +16,8 @@ type RunID int64
 // crash, the same calls come again, in batches of other sizes.
 type Store interface {
 	// Run makes a run known, if it is not yet, and returns the positions that
-	// were stored with its latest Batch. It is called once per run and drainer.
+	// were stored with its latest Batch. It is called once per run and drainer,
+	// and again after a Write that failed.
 	Run(ctx context.Context, info *spool.Info) (RunID, []spool.Position, error)
 	// Write stores a Batch wholly or, with an error, not at all. It must not
 	// keep the Batch; strings and Functions in it may be kept.

@@ -32,7 +32,7 @@ type definitions struct {
 	packages  map[uint32]*manifest.Package
 	sites     map[uint32]site
 	functions map[uint32]*Function // by site, made at the first use
-	sources   map[sourceKey]string
+	sources   map[sourceKey]*sourceFile
 }
 
 type site struct {
@@ -48,7 +48,7 @@ func newDefinitions(id string) definitions {
 		packages:  map[uint32]*manifest.Package{},
 		sites:     map[uint32]site{},
 		functions: map[uint32]*Function{},
-		sources:   map[sourceKey]string{},
+		sources:   map[sourceKey]*sourceFile{},
 	}
 }
 
@@ -79,7 +79,7 @@ func (d *definitions) add(kind wire.Kind, body []byte) error {
 		if c.bad {
 			return fmt.Errorf("source: %w", errShort)
 		}
-		d.sources[sourceKey{string(pkg), string(file)}] = string(text)
+		d.sources[sourceKey{string(pkg), string(file)}] = &sourceFile{text: string(text)}
 	default:
 		return fmt.Errorf("a record of kind %d among the definitions", kind)
 	}
@@ -159,8 +159,8 @@ func (d *definitions) describe(number uint32) *Function {
 	}
 	f := &p.Functions[i]
 	source, line := f.Source, f.Line
-	if source == "" || line == 0 {
-		foundSource, foundLine := findSource(d.sources[sourceKey{p.Path, f.File}], f.Name)
+	if file := d.sources[sourceKey{p.Path, f.File}]; file != nil && (source == "" || line == 0) {
+		foundSource, foundLine := file.find(f.Name)
 		if source == "" {
 			source = foundSource
 		}

@@ -179,16 +179,6 @@ func (r *Run) Seek(positions []Position) {
 	}
 }
 
-// Rewind goes back to what is stored, after a write that failed.
-func (r *Run) Rewind() {
-	for _, s := range r.streams {
-		s.closeSegment()
-		s.at, s.dirty = s.committed, false
-		s.started = s.committed.Segment > 0
-	}
-	r.current = 0
-}
-
 // Poll looks for new segments and reads the definition lane to its end.
 func (r *Run) Poll() error {
 	entries, err := os.ReadDir(filepath.Join(r.spool, r.id))
@@ -214,8 +204,10 @@ func (r *Run) Poll() error {
 // its beginning: the numbers in it mean the same for as long as the run lives.
 func (r *Run) readDefinitions() error {
 	s := r.lane
-	if !s.started && len(s.numbers) > 0 && s.numbers[0] > 1 {
-		r.defs.damaged = true
+	if !s.started && r.HasCalls() {
+		// The writer makes the first definitions before any calls.
+		_, err := os.Lstat(r.path(wire.SegmentName(wire.LaneDefinition, 0, 1)))
+		r.defs.damaged = r.defs.damaged || errors.Is(err, fs.ErrNotExist)
 	}
 	for {
 		record, err := s.next()

@@ -7,35 +7,49 @@ import (
 	"strings"
 )
 
-// findSource finds the function that is called name in a manifest in the text
-// of its file, and returns its own text, doc comment included, and its line.
-// An empty text and line 0 mean that it is not there.
-func findSource(file, name string) (text string, line int) {
-	if file == "" {
+// sourceFile is the text of a source file; it is parsed when the first of its
+// functions is asked for.
+type sourceFile struct {
+	text   string
+	set    *token.FileSet
+	byName map[string]*ast.FuncDecl
+}
+
+// find returns the text of the function that is called name in a manifest, doc
+// comment included, and its line. An empty text and line 0 mean that it is not
+// there.
+func (s *sourceFile) find(name string) (text string, line int) {
+	if s.byName == nil {
+		s.parse()
+	}
+	f := s.byName[withoutBrackets(name)]
+	if f == nil {
 		return "", 0
 	}
-	set := token.NewFileSet()
+	from := f.Pos()
+	if f.Doc != nil {
+		from = f.Doc.Pos()
+	}
+	file := s.set.File(f.Pos())
+	start, end := file.Offset(from), file.Offset(f.End())
+	if start > end || end > len(s.text) {
+		return "", 0 // the function is cut off
+	}
+	return s.text[start:end], file.PositionFor(f.Pos(), false).Line
+}
+
+func (s *sourceFile) parse() {
+	s.set, s.byName = token.NewFileSet(), map[string]*ast.FuncDecl{}
 	// A file that does not parse to its end still gives what came before.
-	parsed, _ := parser.ParseFile(set, "", file, parser.ParseComments|parser.SkipObjectResolution)
+	parsed, _ := parser.ParseFile(s.set, "", s.text, parser.ParseComments|parser.SkipObjectResolution)
 	if parsed == nil {
-		return "", 0
+		return
 	}
 	for _, decl := range parsed.Decls {
-		f, ok := decl.(*ast.FuncDecl)
-		if !ok || !sameFunction(declaredName(f), name) {
-			continue
+		if f, ok := decl.(*ast.FuncDecl); ok {
+			s.byName[declaredName(f)] = f
 		}
-		from := f.Pos()
-		if f.Doc != nil {
-			from = f.Doc.Pos()
-		}
-		start, end := set.Position(from).Offset, set.Position(f.End()).Offset
-		if start < 0 || end > len(file) || start > end {
-			return "", 0
-		}
-		return file[start:end], set.Position(f.Pos()).Line
 	}
-	return "", 0
 }
 
 // declaredName is Price, Desk.Price or (*Desk).Price; type parameters are left out.
@@ -65,28 +79,23 @@ func declaredName(f *ast.FuncDecl) string {
 	}
 }
 
-// sameFunction compares a declared name with a manifest's, which may carry type
-// parameters: Set[T].Add.
-func sameFunction(declared, name string) bool {
-	for {
-		open := strings.IndexByte(name, '[')
-		if open < 0 {
-			return declared == name
-		}
-		shut, depth := -1, 0
-		for i := open; i < len(name) && shut < 0; i++ {
-			switch name[i] {
-			case '[':
-				depth++
-			case ']':
-				if depth--; depth == 0 {
-					shut = i
-				}
-			}
-		}
-		if shut < 0 {
-			return false
-		}
-		name = name[:open] + name[shut+1:]
+// withoutBrackets takes type parameters out of a name: Set[T].Add is Set.Add.
+func withoutBrackets(name string) string {
+	if !strings.Contains(name, "[") {
+		return name
 	}
+	depth := 0
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c == '[':
+			depth++
+			return -1
+		case c == ']' && depth > 0:
+			depth--
+			return -1
+		case depth > 0:
+			return -1
+		}
+		return c
+	}, name)
 }

@@ -32,6 +32,7 @@ type Store struct {
 	source    *source
 	functions map[[32]byte]int64 // ids by digest, of those that are committed
 	partition partition
+	unindexed bool  // a closed partition may lack its indexes
 	perTable  int64 // rows of a partition; partitionRows but in tests
 }
 
@@ -48,7 +49,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := create(path); err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, source: new(source), functions: map[[32]byte]int64{}, perTable: partitionRows}
+	s := &Store{path: path, source: new(source), functions: map[[32]byte]int64{}, unindexed: true, perTable: partitionRows}
 	drv := new(sqlite.Driver)
 	if err := drv.RegisterModule(sourceModule, s.source); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)

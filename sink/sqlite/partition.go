@@ -63,6 +63,7 @@ func (s *Store) turnPartition(ctx context.Context) error {
 		}
 	}
 	s.partition.use(next, 0)
+	s.unindexed = true
 	return nil
 }
 
@@ -82,34 +83,38 @@ func (s *Store) partitionNumbers(ctx context.Context) (numbers []int64, err erro
 	return numbers, rows.Err()
 }
 
-// indexClosed indexes one partition that takes no rows any more, in a
-// transaction of its own, if there is one that has no indexes yet: also one
-// that a process before us closed and did not come to index.
+// indexClosed indexes the partitions that take no rows any more and have no
+// indexes yet, each in a transaction of its own: also those that a process
+// before us closed and did not come to index.
 func (s *Store) indexClosed(ctx context.Context) error {
-	var number int64
-	query := "SELECT ifnull(min(number), 0) FROM monitor_partitions WHERE NOT indexed AND number < ?"
-	if err := s.conn.QueryRowContext(ctx, query, s.partition.number).Scan(&number); err != nil {
-		return fmt.Errorf("index a partition: %w", err)
-	}
-	if number == 0 {
-		return nil
-	}
-	table := tableName(number)
-	err := s.transaction(ctx, func() error {
-		for _, statement := range []string{
-			"CREATE INDEX IF NOT EXISTS " + table + "_function ON " + table + " (function_id, start_ns)",
-			"CREATE INDEX IF NOT EXISTS " + table + "_trace ON " + table + " (trace_id)",
-			"CREATE INDEX IF NOT EXISTS " + table + "_errors ON " + table + " (start_ns) WHERE status = 1",
-			fmt.Sprintf("UPDATE monitor_partitions SET indexed = 1 WHERE number = %d", number),
-		} {
-			if _, err := s.conn.ExecContext(ctx, statement); err != nil {
-				return err
-			}
+	for {
+		var number int64
+		query := `SELECT ifnull(min(number), 0) FROM monitor_partitions
+			WHERE NOT indexed AND number < (SELECT max(number) FROM monitor_partitions)`
+		if err := s.conn.QueryRowContext(ctx, query).Scan(&number); err != nil {
+			return fmt.Errorf("%s: index a partition: %w", s.path, err)
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("%s: index %s: %w", s.path, table, err)
+		if number == 0 {
+			s.unindexed = false
+			return nil
+		}
+		if err := s.transaction(ctx, func() error { return s.index(ctx, number) }); err != nil {
+			return fmt.Errorf("%s: index %s: %w", s.path, tableName(number), err)
+		}
+	}
+}
+
+func (s *Store) index(ctx context.Context, number int64) error {
+	table := tableName(number)
+	for _, statement := range []string{
+		"CREATE INDEX IF NOT EXISTS " + table + "_function ON " + table + " (function_id, start_ns)",
+		"CREATE INDEX IF NOT EXISTS " + table + "_trace ON " + table + " (trace_id)",
+		"CREATE INDEX IF NOT EXISTS " + table + "_errors ON " + table + " (start_ns) WHERE status = 1",
+		fmt.Sprintf("UPDATE monitor_partitions SET indexed = 1 WHERE number = %d", number),
+	} {
+		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -13,18 +13,26 @@ import (
 
 // Write stores a batch in one transaction. A call that is in the database
 // already is left out and counted as a duplicate.
+//
+// A batch that fills a partition also indexes it, once it is stored: that Write
+// takes some seconds for the million rows. When the indexing fails the batch is
+// stored all the same, and the next Write tries again first.
 func (s *Store) Write(ctx context.Context, b *sink.Batch) error {
-	turned := false
+	if s.unindexed {
+		if err := s.indexClosed(ctx); err != nil {
+			return err
+		}
+	}
 	var learned map[[32]byte]int64
 	err := s.transaction(ctx, func() (err error) {
-		before := s.partition.number
 		if err := s.findPartition(ctx); err != nil {
 			return err
 		}
-		if err := s.turnPartition(ctx); err != nil {
-			return err
+		if len(b.Calls) > 0 {
+			if err := s.turnPartition(ctx); err != nil {
+				return err
+			}
 		}
-		turned = s.partition.number != before
 		learned, err = s.writeRows(ctx, b)
 		return err
 	})
@@ -34,8 +42,8 @@ func (s *Store) Write(ctx context.Context, b *sink.Batch) error {
 	for digest, id := range learned {
 		s.functions[digest] = id
 	}
-	if turned {
-		return s.indexClosed(ctx)
+	if s.unindexed {
+		s.indexClosed(ctx) // the next Write says what is wrong
 	}
 	return nil
 }
@@ -66,13 +74,15 @@ func (s *Store) transaction(ctx context.Context, do func() error) error {
 		return err
 	}
 	err := do()
+	// A context that ends now must neither make a commit look like a failure nor
+	// keep a rollback from its work.
+	ctx = context.WithoutCancel(ctx)
 	if err == nil {
 		_, err = s.conn.ExecContext(ctx, "COMMIT")
 	}
 	if err != nil {
-		// The context may be the reason of the failure: roll back without it.
 		// SQLite has rolled back by itself after some errors; then this fails.
-		s.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		s.conn.ExecContext(ctx, "ROLLBACK")
 	}
 	return err
 }

@@ -1,0 +1,101 @@
+package spool
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
+	"github.com/monitorgen/monitorgen/sink/internal/spooltest"
+)
+
+// FuzzSegment reads hostile bytes as the records of a segment, of definitions
+// and of calls: no panic, no endless loop, and what is read is fit for a store.
+func FuzzSegment(f *testing.F) {
+	w := spooltest.New(f, f.TempDir(), 1)
+	definitions := bytes.Join(spooltest.Definitions(f, w.ID, spooltest.Desk(), "s"), nil)
+	f.Add(definitions)
+	f.Add(append(bytes.Clone(definitions), spooltest.Source("p", "f.go", "package p")...))
+	f.Add(append(spooltest.Price(1).Record(), spooltest.End()...))
+	f.Add(append(spooltest.Fail(2, 1).Record(), spooltest.Drops(1, 3)...))
+	if path := os.Getenv("MONITORGEN_FUZZ_SEGMENT"); path != "" {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b[wire.SegmentHeaderSize:])
+	}
+	desk := spooltest.Definitions(f, w.ID, spooltest.Desk(), "s")
+	f.Fuzz(func(t *testing.T, body []byte) {
+		fuzzDefinitions(t, w.ID, body)
+		defs := newDefinitions(w.ID)
+		for _, b := range desk {
+			if err := defs.add(wire.Kind(b[wire.RecordKindAt]), b[wire.SmallBodyAt:]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := &Run{decoder: decoder{defs: &defs}}
+		eachRecord(t, body, func(record []byte) error {
+			var rec Record
+			if err := r.decode(record, &rec); err != nil {
+				return err
+			}
+			c := rec.Call
+			if rec.Drops.Function == nil && (c.Function == nil || c.ID == 0 || c.ID > MaxCallID || c.Duration < 0 ||
+				c.Data != "" && !json.Valid([]byte(c.Data)) || !utf8.ValidString(c.Exception+c.Data)) {
+				t.Errorf("a call that no store could take: %+v", c)
+			}
+			return nil
+		})
+	})
+}
+
+func fuzzDefinitions(t *testing.T, id string, body []byte) {
+	defs := newDefinitions(id)
+	eachRecord(t, body, func(b []byte) error {
+		return defs.add(wire.Kind(b[wire.RecordKindAt]), b[wire.SmallBodyAt:])
+	})
+	for number := range defs.sites {
+		defs.function(number)
+	}
+}
+
+// eachRecord goes over a segment with this body as a reader does.
+func eachRecord(t *testing.T, body []byte, do func(record []byte) error) {
+	want := identity{lane: wire.LaneNormal, number: 1}
+	size := uint64(wire.SegmentHeaderSize + len(body))
+	file := append(spooltest.Header(want.run, want.lane, 0, 1, size, wire.Version), body...)
+	s := &segment{file: bytes.NewReader(file)}
+	if err := s.readHeader(size, want); err != nil {
+		t.Fatal(err)
+	}
+	for at := uint64(wire.SegmentHeaderSize); ; {
+		record, end, err := s.next(at)
+		if err != nil || end || record == nil {
+			return
+		}
+		if len(record) < wire.RecordHeaderSize {
+			t.Fatalf("a record of %d bytes", len(record))
+		}
+		if do(record) != nil {
+			return
+		}
+		at += uint64(len(record))
+	}
+}
+
+// FuzzHeader reads hostile bytes as a whole segment.
+func FuzzHeader(f *testing.F) {
+	want := identity{lane: wire.LaneError, shard: 2, number: 3}
+	good := spooltest.Header(want.run, want.lane, 2, 3, 128, wire.Version)
+	f.Add(good)
+	f.Add(append(good, spooltest.Price(1).Record()...))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		s := &segment{file: bytes.NewReader(file)}
+		if s.readHeader(uint64(len(file)), want) == nil && s.limit > uint64(len(file)) {
+			t.Errorf("limit %d of %d bytes", s.limit, len(file))
+		}
+	})
+}
