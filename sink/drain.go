@@ -173,5 +173,5 @@ func (r *drain) finish(ctx context.Context) error {
 // positions that the Store then says.
 func (r *drain) letGo() {
 	r.run.Close()
-	r.run, r.known, r.stored = nil, false, 0
+	r.run = nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,7 +49,7 @@ type Drainer struct {
 	log      *slog.Logger
 	complain *complaints
 
-	pass  sync.Mutex // held during a pass
+	pass  chan struct{} // holds a token during a pass
 	runs  map[string]*drain
 	seen  map[string]bool // runs that are counted
 	batch Batch           // the memory of the batch at work
@@ -65,7 +66,7 @@ func NewDrainer(o DrainerOptions) *Drainer {
 	if o.BatchSize <= 0 {
 		o.BatchSize = DefaultBatchSize
 	}
-	d := &Drainer{options: o, log: o.Logger, runs: map[string]*drain{}, seen: map[string]bool{}}
+	d := &Drainer{options: o, log: o.Logger, pass: make(chan struct{}, 1), runs: map[string]*drain{}, seen: map[string]bool{}}
 	if d.log == nil {
 		d.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
@@ -112,8 +113,8 @@ func (d *Drainer) Once(ctx context.Context) (Stats, error) {
 
 // release gives all locks back.
 func (d *Drainer) release() {
-	d.pass.Lock()
-	defer d.pass.Unlock()
+	d.pass <- struct{}{}
+	defer func() { <-d.pass }()
 	for id, r := range d.runs {
 		if r.run != nil {
 			r.run.Close()
@@ -122,16 +123,30 @@ func (d *Drainer) release() {
 	}
 }
 
+// has reports whether we have the lock of a run, between two passes.
+func (d *Drainer) has(id string) bool {
+	d.pass <- struct{}{}
+	defer func() { <-d.pass }()
+	return d.holds(id)
+}
+
 // holds reports whether we have the lock of a run.
 func (d *Drainer) holds(id string) bool { return d.runs[id] != nil && d.runs[id].run != nil }
 
 // drainAll makes one pass.
 func (d *Drainer) drainAll(ctx context.Context) error {
-	d.pass.Lock()
-	defer d.pass.Unlock()
+	select {
+	case d.pass <- struct{}{}:
+		defer func() { <-d.pass }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	ids, err := spool.List(d.options.Spool)
 	if err != nil {
 		return err
+	}
+	if i := slices.Index(ids, d.options.own); i > 0 {
+		ids[0], ids[i] = ids[i], ids[0] // what others left can wait
 	}
 	var failed []error
 	busy := 0
@@ -195,7 +210,7 @@ func (d *Drainer) open(id string) (*drain, error) {
 		r = &drain{drainer: d}
 		d.runs[id] = r
 	}
-	r.run = run
+	r.run, r.known, r.stored = run, false, 0
 	return r, nil
 }
 

@@ -1,0 +1,50 @@
+package autostart
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/monitorgen/monitorgen/sink"
+	"github.com/monitorgen/monitorgen/sink/sqlite"
+)
+
+// flushTimeout bounds Flush.
+const flushTimeout = 5 * time.Second
+
+// started is the sink of this program; nil when there is none.
+var started *sink.Sink
+
+func init() {
+	if os.Getenv("MONITOR") == "off" {
+		return
+	}
+	s, err := sqlite.Start(context.Background(), database(), sink.Options{Signals: signals()})
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "monitorgen: not recording: %v\n", err)
+		return
+	}
+	started = s
+}
+
+func database() string {
+	if name := os.Getenv("MONITOR_DB"); name != "" {
+		return name
+	}
+	return "monitor.db"
+}
+
+// Flush returns when every call that had ended before it was called is stored,
+// or after five seconds. A failure is a line on standard error: what is not
+// stored stays in the spool.
+func Flush() {
+	if started == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	if err := started.Flush(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "monitorgen: %v\n", err)
+	}
+}

@@ -1,0 +1,172 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"time"
+
+	"github.com/monitorgen/monitorgen/sink/spool"
+)
+
+// SpoolOf returns the spool folder that belongs to a database file.
+func SpoolOf(db string) string { return db + "-spool" }
+
+// DrainedElsewhere reports whether this process is not to drain its own spool:
+// recording is off (MONITOR=off), or MONITOR_SPOOL names a spool that
+// monitorgen run or an agent drains.
+func DrainedElsewhere() bool {
+	return os.Getenv("MONITOR") == "off" || os.Getenv("MONITOR_SPOOL") != ""
+}
+
+// Options configure Start. Store and Spool are needed.
+type Options struct {
+	Store    Store         // closed by Close, also when Start fails
+	Spool    string        // folder of this program's runs; made when it is not there
+	Interval time.Duration // between two passes; 0 is DefaultInterval
+	// Signals that end the program: on one of them the Sink is closed, and then
+	// the signal is sent again without us listening, so that the program ends as
+	// it would have. Leave out signals that the program itself listens to: it
+	// would see them twice.
+	Signals []os.Signal
+	Logger  *slog.Logger // as in DrainerOptions
+}
+
+// Sink records this program into a Store.
+type Sink struct {
+	idle    bool // somebody else drains
+	store   Store
+	drainer *Drainer
+	record  recorder
+	own     string
+
+	stop    context.CancelFunc
+	done    chan struct{} // closed when the drainer has ended
+	last    error         // of the drainer; read it after done
+	signals chan os.Signal
+	close   func() error // once
+}
+
+// recorder is what Start needs of package runtime.
+type recorder interface {
+	Start(spool string) error // begins recording into a run of its own
+	RunID() string
+	Flush() // publishes what is held back
+	Stop()  // ends recording and the run
+}
+
+// Start turns recording on and drains this program's spool, and what dead
+// programs left in the same folder, in the background. ctx bounds the start
+// alone.
+//
+// Where DrainedElsewhere, Start leaves everything to whom it may concern: it
+// returns a Sink whose Flush does nothing.
+func Start(ctx context.Context, o Options) (*Sink, error) {
+	return start(ctx, o, process{})
+}
+
+func start(ctx context.Context, o Options, record recorder) (_ *Sink, err error) {
+	defer func() {
+		if err != nil && o.Store != nil {
+			err = errors.Join(err, o.Store.Close())
+		}
+	}()
+	s := &Sink{store: o.Store, record: record, idle: DrainedElsewhere()}
+	if s.idle {
+		s.close = sync.OnceValue(s.closeStore)
+		return s, nil
+	}
+	if o.Store == nil || o.Spool == "" {
+		return nil, errors.New("start the sink: Options.Store and Options.Spool are needed")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("start the sink: %w", err)
+	}
+	if err := os.MkdirAll(o.Spool, 0o700); err != nil {
+		return nil, fmt.Errorf("start the sink: %w", err)
+	}
+	if err := record.Start(o.Spool); err != nil {
+		return nil, fmt.Errorf("start the sink: %w", err)
+	}
+	s.own, s.done = record.RunID(), make(chan struct{})
+	s.drainer = NewDrainer(DrainerOptions{Spool: o.Spool, Store: o.Store, Interval: o.Interval, Logger: o.Logger, own: s.own})
+	s.close = sync.OnceValue(s.shutDown)
+	draining, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go func() {
+		defer close(s.done)
+		s.last = s.drainer.Run(draining)
+	}()
+	if len(o.Signals) > 0 {
+		s.signals = make(chan os.Signal, 1)
+		signal.Notify(s.signals, o.Signals...)
+		go s.obey()
+	}
+	return s, nil
+}
+
+// obey waits for the first signal, or for Close.
+func (s *Sink) obey() {
+	select {
+	case got := <-s.signals:
+		if err := s.Close(); err != nil {
+			s.drainer.complain.about(err)
+		}
+		signal.Stop(s.signals)
+		if self, err := os.FindProcess(os.Getpid()); err == nil {
+			self.Signal(got)
+		}
+	case <-s.done:
+		signal.Stop(s.signals)
+	}
+}
+
+// Flush returns when every call that had ended before it was called is stored.
+func (s *Sink) Flush(ctx context.Context) error {
+	if s.idle {
+		return nil
+	}
+	select {
+	case <-s.done:
+		return s.last
+	default:
+	}
+	s.record.Flush()
+	if err := s.drainer.drainAll(ctx); err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	if !s.drainer.has(s.own) {
+		return fmt.Errorf("flush: %w", spool.ErrBusy)
+	}
+	return nil
+}
+
+// Stats returns what was stored so far.
+func (s *Sink) Stats() Stats {
+	if s.idle {
+		return Stats{}
+	}
+	return s.drainer.Stats()
+}
+
+// Close ends recording, stores what is left and closes the Store. It may be
+// called more than once, also at the same time, and returns the same error.
+func (s *Sink) Close() error { return s.close() }
+
+func (s *Sink) shutDown() error {
+	s.record.Stop()
+	s.stop()
+	<-s.done
+	return errors.Join(s.last, s.closeStore())
+}
+
+func (s *Sink) closeStore() error {
+	if s.store == nil {
+		return nil
+	}
+	return s.store.Close()
+}

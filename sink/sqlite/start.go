@@ -1,0 +1,26 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/monitorgen/monitorgen/sink"
+)
+
+// Start records this program into the database at path, which is made when
+// there is none. It is sink.Start with this package's Store; an empty
+// Options.Spool is the folder beside the database.
+//
+// Where sink.DrainedElsewhere, the database is not opened.
+func Start(ctx context.Context, path string, o sink.Options) (*sink.Sink, error) {
+	if o.Spool == "" {
+		o.Spool = sink.SpoolOf(path)
+	}
+	if !sink.DrainedElsewhere() {
+		store, err := Open(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		o.Store = store
+	}
+	return sink.Start(ctx, o)
+}
