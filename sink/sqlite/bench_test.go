@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"math/rand/v2"
 	"path/filepath"
 	"testing"
 
@@ -18,8 +19,15 @@ func price(id uint64) spooltest.Call {
 	return c
 }
 
-// BenchmarkWrite measures the write path alone: batches that are decoded.
+// BenchmarkWrite measures the write path alone: batches that are decoded, in
+// the order of the calls' starts, and in one in which shards and nesting mix them.
 func BenchmarkWrite(b *testing.B) {
+	for name, mixed := range map[string]bool{"ordered": false, "mixed": true} {
+		b.Run(name, func(b *testing.B) { benchmarkWrite(b, mixed) })
+	}
+}
+
+func benchmarkWrite(b *testing.B, mixed bool) {
 	s := openStore(b, filepath.Join(b.TempDir(), "m.db"))
 	ctx := context.Background()
 	id, _, err := s.Run(ctx, &spool.Info{ID: "00"})
@@ -27,7 +35,8 @@ func BenchmarkWrite(b *testing.B) {
 		b.Fatal(err)
 	}
 	f := &spool.Function{Name: "Price"}
-	batch := &sink.Batch{Run: id}
+	batch := &sink.Batch{Run: id, Calls: make([]spool.Call, 0, sink.DefaultBatchSize)}
+	random := rand.New(rand.NewPCG(1, 2))
 	next := uint64(1)
 	b.ReportAllocs()
 	for left := b.N; left > 0; left -= len(batch.Calls) {
@@ -35,6 +44,9 @@ func BenchmarkWrite(b *testing.B) {
 		for range min(left, sink.DefaultBatchSize) {
 			batch.Calls = append(batch.Calls, spool.Call{Function: f, ID: next, Trace: 1, Start: 1700000000000000000 + int64(next), Duration: 1500, Data: `[17,"ACME",99.25]`})
 			next++
+		}
+		if mixed {
+			random.Shuffle(len(batch.Calls), func(i, j int) { batch.Calls[i], batch.Calls[j] = batch.Calls[j], batch.Calls[i] })
 		}
 		if err := s.Write(ctx, batch); err != nil {
 			b.Fatal(err)

@@ -21,6 +21,11 @@ import (
 // database locked, in milliseconds.
 const busyTimeout = 5000
 
+// pageSize is that of a new file. Larger pages make large batches cheaper, 8 KiB
+// by a fifth against SQLite's 4, and small batches, which write whole pages to
+// the log ten times a second, dearer.
+const pageSize = 8192
+
 // partitionRows is how many rows a partition takes before it is closed.
 const partitionRows = 1_000_000
 
@@ -103,6 +108,11 @@ func (s *Store) start(ctx context.Context) error {
 	version, err := schema.CheckVersion(ctx, conn, s.path)
 	if err != nil {
 		return err
+	}
+	if version == 0 {
+		if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA page_size = %d", pageSize)); err != nil {
+			return fmt.Errorf("open database %s: %w", s.path, err)
+		}
 	}
 	if version < schema.Version {
 		if err := schema.Migrate(ctx, conn, s.path); err != nil {

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
+	"path/filepath"
 
 	"github.com/monitorgen/monitorgen/sink"
 )
@@ -12,6 +14,10 @@ import (
 //
 // Where sink.DrainedElsewhere, the database is not opened.
 func Start(ctx context.Context, path string, o sink.Options) (*sink.Sink, error) {
+	path, err := filepath.Abs(path) // the program may change its folder
+	if err != nil {
+		return nil, fmt.Errorf("start the sink: %w", err)
+	}
 	if o.Spool == "" {
 		o.Spool = sink.SpoolOf(path)
 	}
