@@ -365,24 +365,6 @@ func TestFutureSegment(t *testing.T) {
 	}
 }
 
-func TestReadOnlySpool(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root writes anywhere")
-	}
-	folder := t.TempDir()
-	w := spooltest.New(t, folder, 1)
-	w.Define(spooltest.Desk(), "")
-	w.Die()
-	if err := os.Chmod(w.Dir, 0o500); err != nil {
-		t.Fatal(err)
-	}
-	defer os.Chmod(w.Dir, 0o700)
-	d := sink.NewDrainer(sink.DrainerOptions{Spool: folder, Store: &memory{}})
-	if _, err := d.Once(context.Background()); !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), folder) {
-		t.Errorf("Once = %v", err)
-	}
-}
-
 // A process that died before it said who it is leaves nothing behind.
 func TestBornDead(t *testing.T) {
 	folder := t.TempDir()

@@ -507,3 +507,20 @@ func TestFullSegment(t *testing.T) {
 	poll(t, r)
 	wantIDs(t, r, 1, 2, 3)
 }
+
+func TestSegmentThatIsNoFile(t *testing.T) {
+	spool := t.TempDir()
+	w := spooltest.New(t, spool, 1)
+	w.Define(spooltest.Desk(), "")
+	w.Segment(wire.LaneNormal, 0, 1, spooltest.Price(1).Record())
+	name := wire.SegmentName(wire.LaneError, 0, 1)
+	if err := os.Symlink("n-00-000001.seg", filepath.Join(w.Dir, name)); err != nil {
+		t.Fatal(err)
+	}
+	r := open(t, spool, w)
+	poll(t, r)
+	ids, err := readIDs(r)
+	if !slices.Equal(ids, []uint64{1}) || err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("read %v, %v", ids, err)
+	}
+}

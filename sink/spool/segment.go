@@ -63,18 +63,21 @@ type segment struct {
 }
 
 func openSegment(path string, want identity) (*segment, error) {
+	// Looked at before it is opened: opening a named pipe would wait for ever.
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err != nil {
+	if info, err = f.Stat(); err != nil {
 		f.Close()
 		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		f.Close()
-		return nil, fmt.Errorf("%s: not a regular file", path)
 	}
 	s := &segment{file: f, close: f.Close}
 	if err := s.readHeader(uint64(info.Size()), want); err != nil {
