@@ -1,10 +1,11 @@
 package sink
 
-import "errors"
+import monitor "github.com/monitorgen/monitorgen/runtime"
 
+// process is package runtime as a recorder.
 type process struct{}
 
-func (process) Start(string) error { return errors.ErrUnsupported }
-func (process) RunID() string      { return "" }
-func (process) Flush()             {}
-func (process) Stop()              {}
+func (process) Start(spool string) error { return monitor.Start(monitor.Options{Spool: spool}) }
+func (process) RunID() string            { return monitor.RunID() }
+func (process) Flush() error             { return monitor.Flush() }
+func (process) Stop() error              { return monitor.Stop() }

@@ -55,8 +55,8 @@ type Sink struct {
 type recorder interface {
 	Start(spool string) error // begins recording into a run of its own
 	RunID() string
-	Flush() // publishes what is held back
-	Stop()  // ends recording and the run
+	Flush() error // publishes what is held back
+	Stop() error  // ends recording and the run
 }
 
 // Start turns recording on and drains this program's spool, and what dead
@@ -135,7 +135,9 @@ func (s *Sink) Flush(ctx context.Context) error {
 		return s.last
 	default:
 	}
-	s.record.Flush()
+	if err := s.record.Flush(); err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
 	if err := s.drainer.drainAll(ctx); err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
@@ -158,10 +160,10 @@ func (s *Sink) Stats() Stats {
 func (s *Sink) Close() error { return s.close() }
 
 func (s *Sink) shutDown() error {
-	s.record.Stop()
+	stopped := s.record.Stop()
 	s.stop()
 	<-s.done
-	return errors.Join(s.last, s.closeStore())
+	return errors.Join(stopped, s.last, s.closeStore())
 }
 
 func (s *Sink) closeStore() error {

@@ -39,8 +39,8 @@ func (f *fakeRecorder) Start(spool string) error {
 }
 
 func (f *fakeRecorder) RunID() string { return f.run.ID }
-func (f *fakeRecorder) Flush()        { f.flushes++ }
-func (f *fakeRecorder) Stop()         { f.stops++; f.run.Die() }
+func (f *fakeRecorder) Flush() error  { f.flushes++; return nil }
+func (f *fakeRecorder) Stop() error   { f.stops++; f.run.Die(); return nil }
 
 // listStore keeps ids of calls.
 type listStore struct {

@@ -40,12 +40,20 @@ func kill() {
 	select {}
 }
 
-// TestMain is the drainer that gets killed when TestKill starts it.
+// TestMain is the program that a test starts in order to kill it.
 func TestMain(m *testing.M) {
-	path := os.Getenv("MONITORGEN_TEST_DRAIN")
-	if path == "" {
+	switch {
+	case os.Getenv("MONITORGEN_TEST_SHOP") != "":
+		runShop()
+	case os.Getenv("MONITORGEN_TEST_DRAIN") != "":
+		runDrainer(os.Getenv("MONITORGEN_TEST_DRAIN"))
+	default:
 		os.Exit(m.Run())
 	}
+}
+
+// runDrainer drains once, and gets killed at the write that TestKill says.
+func runDrainer(path string) {
 	at, _ := strconv.Atoi(os.Getenv("MONITORGEN_TEST_KILL"))
 	s, err := Open(context.Background(), path)
 	if err != nil {
@@ -56,7 +64,6 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	os.Exit(0)
 }
 
 // A drainer that is killed at any of its writes, before or after the commit:
