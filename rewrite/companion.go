@@ -90,7 +90,7 @@ func writeCompanion(form form, pkg *Package, files []*File, suffix string, calls
 		manifest: manifest.Package{Path: pkg.Path, Name: pkg.Name},
 	}
 	c.imports = &importSet{companion: c, names: make(map[string]string)}
-	c.runtime = c.imports.use(ModulePath+"/runtime", "monitor")
+	c.runtime = c.imports.use(pkg.runtimePath, "monitor")
 	c.describe = c.fresh(c.prefix + "Package")
 	for _, f := range files {
 		for _, fn := range f.Functions {

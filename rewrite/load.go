@@ -150,14 +150,14 @@ func (l *loader) list(ctx context.Context) ([]string, error) {
 func (l *loader) ours(p *packages.Package) bool {
 	if p.Module == nil || !p.Module.Main {
 		// Files named on the command line have no module in some modes.
-		return p.PkgPath == "command-line-arguments"
+		return p.PkgPath == commandLine
 	}
 	return !strings.HasSuffix(p.PkgPath, ".test") && !runtimePackages[p.PkgPath]
 }
 
 // runtimePackages are linked into every instrumented program.
 var runtimePackages = map[string]bool{
-	ModulePath + "/runtime":       true,
+	runtimePath:                   true,
 	ModulePath + "/internal/wire": true,
 }
 
@@ -223,18 +223,13 @@ func (sel Selection) dirs(ctx context.Context) ([]string, error) {
 func (l *loader) check(ctx context.Context, paths []string) ([]*sourcePackage, error) {
 	cfg := l.config(ctx, syntaxMode)
 	cfg.Tests = l.sel.Tests
-	patterns := paths
-	for _, p := range paths {
-		if p == "command-line-arguments" {
-			patterns = l.sel.Patterns
+	var loaded []*packages.Package
+	for _, patterns := range l.patternGroups(paths) {
+		group, err := packages.Load(cfg, patterns...)
+		if err != nil {
+			return nil, fmt.Errorf("load packages: %w", err)
 		}
-	}
-	if l.sel.Tests {
-		patterns = withoutTestSuffix(patterns)
-	}
-	loaded, err := packages.Load(cfg, patterns...)
-	if err != nil {
-		return nil, fmt.Errorf("load packages: %w", err)
+		loaded = append(loaded, group...)
 	}
 	var pkgs []*sourcePackage
 	for _, p := range preferTestVariants(loaded) {
@@ -242,6 +237,26 @@ func (l *loader) check(ctx context.Context, paths []string) ([]*sourcePackage, e
 	}
 	sort.Slice(pkgs, func(i, j int) bool { return pkgs[i].ID < pkgs[j].ID })
 	return pkgs, nil
+}
+
+// commandLine is the path of a package made of files named on the command line.
+const commandLine = "command-line-arguments"
+
+// patternGroups returns what to load together: files that were named on the
+// command line cannot be loaded with packages.
+func (l *loader) patternGroups(paths []string) [][]string {
+	var groups [][]string
+	if slices.Contains(paths, commandLine) {
+		groups = append(groups, l.sel.Patterns)
+	}
+	rest := slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return p == commandLine })
+	if l.sel.Tests {
+		rest = withoutTestSuffix(rest)
+	}
+	if len(rest) > 0 {
+		groups = append(groups, rest)
+	}
+	return groups
 }
 
 // withoutTestSuffix maps external test packages to the packages they test:

@@ -13,8 +13,10 @@ import (
 // Overlay is a set of files that the go command reads in place of, or beside,
 // those of the module.
 type Overlay struct {
-	dir     string // where the texts are kept
-	Replace map[string]string
+	dir string // where the texts are kept
+	// runtimePath is what generated code imports.
+	runtimePath string
+	Replace     map[string]string
 	// Companions are the added files, by the folder of their package.
 	Companions map[string][]string
 }
@@ -24,7 +26,7 @@ type Overlay struct {
 // go command's cache stays warm, and builds of different selections do not
 // meet.
 func NewOverlay(dir string) *Overlay {
-	return &Overlay{dir: dir, Replace: make(map[string]string), Companions: make(map[string][]string)}
+	return &Overlay{dir: dir, runtimePath: runtimePath, Replace: make(map[string]string), Companions: make(map[string][]string)}
 }
 
 // AddPlan adds every file of the plan as it has to be compiled.
@@ -38,6 +40,7 @@ func (o *Overlay) AddPlan(p *Plan) error {
 }
 
 func (o *Overlay) addPackage(pkg *Package) error {
+	pkg.runtimePath = o.runtimePath
 	var plain, tests []*File
 	for _, f := range pkg.Files {
 		if f.isTest {

@@ -20,6 +20,8 @@ import (
 // package runtime.
 const ModulePath = "github.com/monitorgen/monitorgen"
 
+const runtimePath = ModulePath + "/runtime"
+
 // Plan is what would be recorded and what not.
 type Plan struct {
 	Packages []*Package
@@ -36,6 +38,8 @@ type Package struct {
 	Dir       string
 	GoVersion string // of the module, "1.21"; empty: unknown
 	Files     []*File
+
+	runtimePath string // what its companions import
 
 	types    *types.Package
 	sizes    types.Sizes
@@ -137,7 +141,7 @@ func (p *planner) pkg(src *sourcePackage) {
 		p.plan.Broken[src.PkgPath] = err
 		return
 	}
-	pkg := &Package{Path: src.PkgPath, Name: src.Name, Dir: src.dir(), types: src.Types, sizes: src.TypesSizes}
+	pkg := &Package{Path: src.PkgPath, Name: src.Name, Dir: src.dir(), runtimePath: runtimePath, types: src.Types, sizes: src.TypesSizes}
 	if src.Module != nil {
 		pkg.GoVersion = src.Module.GoVersion
 	}

@@ -13,7 +13,9 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"sort"
+	"strconv"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -72,8 +74,9 @@ const runtimeVersion = "v0.0.0"
 
 // AddRuntime makes package runtime importable in the build: in a module that
 // has it already (its own, or by a requirement) there is nothing to do, else
-// the source is laid out below dir and go.mod, go.work or the vendor folder
-// are overlaid.
+// the source is laid out as a module and go.mod or go.work is overlaid; where a
+// vendor folder forbids that, the runtime becomes part of the main module. It
+// has to be called before AddPlan.
 func (o *Overlay) AddRuntime(b *Build, source fs.FS) error {
 	text, err := os.ReadFile(b.GoMod)
 	if err != nil {
@@ -91,6 +94,9 @@ func (o *Overlay) AddRuntime(b *Build, source fs.FS) error {
 			return nil
 		}
 	}
+	if b.GoWork == "" && b.vendored(mod) {
+		return o.hide(b, mod, source)
+	}
 	dir, err := o.layOut(source)
 	if err != nil {
 		return fmt.Errorf("add the runtime: %w", err)
@@ -98,10 +104,7 @@ func (o *Overlay) AddRuntime(b *Build, source fs.FS) error {
 	if b.GoWork != "" {
 		return o.useInWorkspace(b.GoWork, dir)
 	}
-	if err := o.require(b.GoMod, mod, dir); err != nil {
-		return err
-	}
-	return o.vendor(b, mod, dir, source)
+	return o.require(b.GoMod, mod, dir)
 }
 
 // require overlays go.mod with a requirement that a folder replaces.
@@ -136,32 +139,62 @@ func (o *Overlay) useInWorkspace(path, dir string) error {
 	return o.Add(path, modfile.Format(work.Syntax))
 }
 
-// vendor overlays the vendor folder, where the build reads one.
-func (o *Overlay) vendor(b *Build, mod *modfile.File, dir string, source fs.FS) error {
-	folder := filepath.Join(filepath.Dir(b.GoMod), "vendor")
-	list := filepath.Join(folder, "modules.txt")
-	text, err := os.ReadFile(list)
-	if err != nil || b.ModFlag != "" && b.ModFlag != "vendor" {
-		return nil
+// vendored tells whether the build reads the vendor folder. The go command
+// compares go.mod with vendor/modules.txt and reads the latter past any overlay.
+func (b *Build) vendored(mod *modfile.File) bool {
+	if !exists(filepath.Join(filepath.Dir(b.GoMod), "vendor", "modules.txt")) {
+		return false
 	}
-	if b.ModFlag == "" && (mod.Go == nil || strings.HasPrefix(mod.Go.Version, "1.") && len(mod.Go.Version) < 4) {
-		return nil // before Go 1.14 a vendor folder was not read unless asked for
+	return b.ModFlag == "vendor" || b.ModFlag == "" && mod.Go != nil && !olderThan(mod.Go.Version, 14)
+}
+
+// hiddenFolder is where the runtime stands inside the main module if go.mod
+// must stay as it is. It exists in the overlay only.
+const hiddenFolder = "monitorgen_overlay"
+
+// hide adds the runtime to the main module itself, under import paths of its
+// own. Assembly cannot come along: the assembler works in the package's
+// folder, which is not there. The portable code is slower and cannot read the
+// value of a panic.
+func (o *Overlay) hide(b *Build, mod *modfile.File, source fs.FS) error {
+	files, err := runtimeFiles(source)
+	if err != nil {
+		return err
 	}
-	entry := fmt.Sprintf("# %s %s => %s\n## explicit; go 1.20\n", ModulePath, runtimeVersion, dir)
-	replaced := fmt.Sprintf("# %s => %s\n", ModulePath, dir)
-	for _, pkg := range []string{"internal/wire", "runtime"} {
-		entry += ModulePath + "/" + pkg + "\n"
-		files, err := runtimeFiles(source)
+	base := mod.Module.Mod.Path + "/" + hiddenFolder
+	for _, name := range files {
+		if path.Ext(name) != ".go" {
+			continue
+		}
+		text, err := fs.ReadFile(source, name)
 		if err != nil {
 			return err
 		}
-		for _, f := range files {
-			if path.Dir(f) == pkg {
-				o.Replace[filepath.Join(folder, filepath.FromSlash(ModulePath), filepath.FromSlash(f))] = filepath.Join(dir, filepath.FromSlash(f))
-			}
+		text = bytes.ReplaceAll(text, []byte(strconv.Quote(ModulePath+"/internal/wire")), []byte(strconv.Quote(base+"/internal/wire")))
+		text = portableGo120(text)
+		if err := o.Add(filepath.Join(filepath.Dir(b.GoMod), hiddenFolder, filepath.FromSlash(name)), text); err != nil {
+			return err
 		}
 	}
-	return o.Add(list, append(append(bytes.Clone(text), entry...), replaced...))
+	o.runtimePath = base + "/runtime"
+	return nil
+}
+
+var (
+	buildLine = regexp.MustCompile(`(?m)^//go:build (.*)$`)
+	gcTag     = regexp.MustCompile(`\bgc\b`)
+)
+
+// portableGo120 gives a file the language of Go 1.20 in a module of any age,
+// and switches to portable code what depends on the compiler (the tag gc).
+func portableGo120(text []byte) []byte {
+	if !buildLine.Match(text) {
+		return append([]byte("//go:build go1.20\n\n"), text...)
+	}
+	return buildLine.ReplaceAllFunc(text, func(line []byte) []byte {
+		line = gcTag.ReplaceAll(line, []byte("monitorgen_assembly"))
+		return buildLine.ReplaceAll(line, []byte("//go:build ($1) && go1.20"))
+	})
 }
 
 // layOut writes the runtime's source as a module of its own and returns its

@@ -107,13 +107,13 @@ func (e *env) prepare(ctx context.Context, verb string, g *goLine) ([]string, in
 		return nil, e.failf("%v", err)
 	}
 	overlay := rewrite.NewOverlay(cache)
-	if err := overlay.AddPlan(plan); err != nil {
-		return nil, e.failf("%v", err)
-	}
 	if plan.Count() > 0 {
 		if err := overlay.AddRuntime(build, monitorgen.RuntimeSource); err != nil {
 			return nil, e.failf("%v", err)
 		}
+	}
+	if err := overlay.AddPlan(plan); err != nil {
+		return nil, e.failf("%v", err)
 	}
 	path, err := overlay.WriteJSON()
 	if err != nil {
