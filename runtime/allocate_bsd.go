@@ -1,0 +1,6 @@
+//go:build darwin || freebsd || netbsd || openbsd || dragonfly
+
+package runtime
+
+// allocate gives a new file its blocks.
+func allocate(fd, size int) error { return fillZeros(fd, size) }

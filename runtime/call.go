@@ -1,0 +1,295 @@
+package runtime
+
+import (
+	"encoding/binary"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
+)
+
+// Call is one call of a site, between its Enter and its Commit. The zero Call
+// is one that nobody records. For generated code.
+type Call struct {
+	g     *goroutine
+	index uint32 // of its frame
+}
+
+// ending is what is known of the call that is about to be committed: the
+// innermost one of its goroutine.
+type ending struct {
+	took  int64 // nanoseconds
+	flags uint8
+	args  int   // bytes of arguments
+	err   error // that Fail was given first
+	text  string
+	stack []byte
+}
+
+// enter is Site.Enter of a site that is on.
+//
+//go:norace
+//go:noinline
+func (s *Site) enter(c *Call) *Encoder {
+	raceQuiet()
+	e := current().push(s, c)
+	raceLoud()
+	return e
+}
+
+// push opens a call.
+//
+//go:norace
+func (g *goroutine) push(s *Site, c *Call) *Encoder {
+	n := len(g.frames)
+	if g.busy || n >= maxOpen {
+		return nil
+	}
+	now := nanotime()
+	kept := g.keeps(s, now)
+	if n == cap(g.frames) {
+		g.growFrames()
+	}
+	g.frames = g.frames[:n+1]
+	g.frames[n] = frame{site: s, id: g.newID(), began: now, start: len(g.encoder.buf), kept: kept}
+	c.g, c.index = g, uint32(n)
+	if !kept {
+		return nil
+	}
+	e := &g.encoder
+	e.open(g)
+	e.begin(s)
+	return e
+}
+
+const firstFrames = 4
+
+//go:norace
+func (g *goroutine) growFrames() {
+	old := g.frames
+	size := 2 * cap(old)
+	if size == 0 {
+		size = firstFrames
+	}
+	grown := make([]frame, len(old), size)
+	for i := range old {
+		grown[i] = old[i]
+	}
+	g.frames = grown
+}
+
+// End begins the end of the call. It returns false when there is nothing left
+// to do: the call is not recorded, or a panic or Goexit left it, and End has
+// recorded that. It does not touch the panic. For generated code, which defers
+// the function that calls it.
+//
+//go:norace
+func (c *Call) End() bool {
+	if c.g == nil {
+		return false
+	}
+	return c.end()
+}
+
+//go:norace
+//go:noinline
+func (c *Call) end() bool {
+	now := nanotime()
+	g := c.g
+	if int(c.index) >= len(g.frames) {
+		c.g = nil
+		return false
+	}
+	g.forget(int(c.index) + 1)
+	f := &g.frames[c.index]
+	args := 0
+	if f.kept {
+		args = len(g.encoder.buf) - f.start - wire.CallHeaderSize
+	}
+	g.ending = ending{took: now - f.began, args: args}
+	if located.panics && !panicking(g.g) {
+		return true
+	}
+	switch leftBy(3) {
+	case byPanic:
+		g.panicked()
+	case byGoexit:
+		g.ending.flags |= wire.FlagGoexit
+	default:
+		return true
+	}
+	c.Commit()
+	return false
+}
+
+// forget drops the calls from index n on, which will not end any more.
+//
+//go:norace
+func (g *goroutine) forget(n int) {
+	if n < len(g.frames) {
+		g.encoder.truncate(g.frames[n].start)
+		g.frames = g.frames[:n]
+	}
+}
+
+// Fail says that the call returned an error. The first one counts. For
+// generated code, between End and Commit.
+//
+//go:norace
+func (c *Call) Fail(err error) {
+	g := c.g
+	if g.ending.flags&wire.FlagError != 0 || err == nil {
+		return
+	}
+	g.ending.flags |= wire.FlagError
+	text, _ := g.errorText(err)
+	g.ending.err, g.ending.text = err, text
+}
+
+// Results returns an encoder for the results, or nil when none are wanted. For
+// generated code, between End and Commit.
+//
+//go:norace
+func (c *Call) Results() *Encoder {
+	g := c.g
+	f := &g.frames[c.index]
+	if !f.kept || !g.wanted(f) {
+		return nil
+	}
+	g.encoder.begin(f.site)
+	return &g.encoder
+}
+
+// wanted tells whether the call that ends gets a record.
+//
+//go:norace
+func (g *goroutine) wanted(f *frame) bool {
+	if g.ending.flags&wire.FlagError != 0 {
+		return true
+	}
+	return f.kept && g.ending.took >= f.site.slow
+}
+
+// Commit ends the call and writes its record, if it gets one. For generated
+// code.
+//
+//go:norace
+func (c *Call) Commit() {
+	g := c.g
+	f := &g.frames[c.index]
+	if g.wanted(f) {
+		g.write(f)
+	}
+	g.encoder.truncate(f.start)
+	g.frames = g.frames[:c.index]
+	g.ending = ending{}
+	if c.index == 0 {
+		g.encoder.shrink()
+		g.release()
+	}
+	c.g = nil
+}
+
+// write completes the record of f, the innermost call, behind the values that
+// the encoder holds, and publishes it.
+//
+//go:norace
+func (g *goroutine) write(f *frame) {
+	e := &g.encoder
+	end := &g.ending
+	if !f.kept {
+		end.flags |= wire.FlagSampled
+		e.open(g)
+	}
+	if f.cut {
+		end.flags |= wire.FlagCut
+	}
+	results := len(e.buf) - f.start - wire.CallHeaderSize - end.args
+	if len(end.text) > maxErrorText {
+		end.text = end.text[:maxErrorText]
+	}
+	e.append(end.text)
+	e.appendBytes(end.stack)
+	e.pad(f.start)
+
+	record := e.buf[f.start:]
+	depth := g.parent.depth + uint32(len(g.frames)-1)
+	if depth > 1<<16-1 {
+		depth = 1<<16 - 1
+	}
+	word := recordWord(len(record), wire.KindCall, end.flags, uint16(depth))
+	binary.LittleEndian.PutUint64(record[wire.RecordSizeAt:], word)
+	binary.LittleEndian.PutUint32(record[wire.CallSiteAt:], f.site.number)
+	binary.LittleEndian.PutUint32(record[wire.CallArgsLenAt:], uint32(end.args))
+	binary.LittleEndian.PutUint64(record[wire.CallIDAt:], f.id)
+	binary.LittleEndian.PutUint64(record[wire.CallParentAt:], g.parentID())
+	binary.LittleEndian.PutUint64(record[wire.CallTraceAt:], g.traceID())
+	binary.LittleEndian.PutUint64(record[wire.CallGoroutineAt:], g.id)
+	binary.LittleEndian.PutUint64(record[wire.CallStartAt:], uint64(wallTime(f.began)))
+	binary.LittleEndian.PutUint64(record[wire.CallDurationAt:], uint64(end.took))
+	binary.LittleEndian.PutUint32(record[wire.CallResultLenAt:], uint32(results))
+	binary.LittleEndian.PutUint32(record[wire.CallErrorLenAt:], uint32(len(end.text)))
+	binary.LittleEndian.PutUint32(record[wire.CallStackLenAt:], uint32(len(end.stack)))
+	binary.LittleEndian.PutUint32(record[wire.CallReservedAt:], 0)
+
+	raceQuiet()
+	recorder.publish(g, f, record)
+	raceLoud()
+}
+
+// parentID is the call that the innermost one is part of.
+//
+//go:norace
+func (g *goroutine) parentID() uint64 {
+	if n := len(g.frames); n > 1 {
+		return g.frames[n-2].id
+	}
+	return g.parent.call
+}
+
+// traceID is the root of the innermost call.
+//
+//go:norace
+func (g *goroutine) traceID() uint64 {
+	if g.parent.trace != 0 {
+		return g.parent.trace
+	}
+	return g.frames[0].id
+}
+
+// recordWord is the first word of a record.
+//
+//go:norace
+func recordWord(size int, kind wire.Kind, flags uint8, depth uint16) uint64 {
+	return uint64(uint32(size)) | uint64(kind)<<(8*wire.RecordKindAt) |
+		uint64(flags)<<(8*wire.RecordFlagsAt) | uint64(depth)<<(8*wire.RecordDepthAt)
+}
+
+// raised is the panic that ended the goroutine's last call, so that its stack
+// is kept once: at the innermost frame that it left.
+type raised struct {
+	value  any
+	nextID uint64 // of the goroutine then; a call since makes it another panic
+	depth  int
+}
+
+// panicked takes in the panic that left the innermost call.
+//
+//go:norace
+func (g *goroutine) panicked() {
+	end := &g.ending
+	end.flags |= wire.FlagError | wire.FlagPanic
+	depth := len(g.frames)
+	if !located.panics {
+		end.text = unreadable
+		if g.raised.nextID != g.nextID || g.raised.depth <= depth {
+			end.stack = stackText()
+		}
+		g.raised = raised{nextID: g.nextID, depth: depth}
+		return
+	}
+	value := panicValue()
+	end.text = g.panicText(value)
+	if g.raised.nextID != g.nextID || g.raised.depth <= depth || !sameInterface(g.raised.value, value) {
+		end.stack = stackText()
+	}
+	g.raised = raised{value: value, nextID: g.nextID, depth: depth}
+}

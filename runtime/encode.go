@@ -1,0 +1,368 @@
+package runtime
+
+import (
+	"encoding/binary"
+	"math"
+	"time"
+	"unsafe"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
+)
+
+// Encoder writes the arguments or results of one call as tagged values, see
+// docs/format.md. It belongs to the goroutine. For generated code.
+//
+// Its buffer is a stack of records: that of the innermost open call is last.
+// Functions that touch it are marked go:norace, see race_on.go.
+type Encoder struct {
+	buf   []byte
+	limit int // length of buf from which on values are cut
+	owner *goroutine
+
+	maxBytes int
+	depth    int // how many more containers may be nested
+	pointees int // used of followed
+	followed [maxPointees]uintptr
+}
+
+// maxPointees bounds how many pointers are followed within each other.
+const maxPointees = 16
+
+// keptBuffer is the size from which on a buffer is let go when the goroutine
+// has no open call.
+const keptBuffer = 256 << 10
+
+// open makes room for the header of a record behind what the buffer holds.
+//
+//go:norace
+func (e *Encoder) open(g *goroutine) {
+	n := len(e.buf) + wire.CallHeaderSize
+	if n > cap(e.buf) {
+		e.grow(wire.CallHeaderSize)
+	}
+	e.limit = n + maxValues
+	e.buf = e.buf[:n]
+	e.owner = g
+}
+
+// begin prepares for the values of a call, or for its results.
+//
+//go:norace
+func (e *Encoder) begin(s *Site) {
+	e.maxBytes, e.depth, e.pointees = s.maxBytes, s.depth, 0
+	f := &e.owner.frames[len(e.owner.frames)-1]
+	e.limit = f.start + wire.CallHeaderSize + maxValues
+}
+
+//go:norace
+func (e *Encoder) truncate(n int) { e.buf = e.buf[:n] }
+
+//go:norace
+func (e *Encoder) reset() { e.buf = e.buf[:0] }
+
+// shrink lets go of a large buffer.
+//
+//go:norace
+func (e *Encoder) shrink() {
+	if cap(e.buf) > keptBuffer {
+		e.buf = nil
+	}
+}
+
+const firstBuffer = 512
+
+// grow makes room for n more bytes.
+//
+//go:norace
+//go:noinline
+func (e *Encoder) grow(n int) {
+	size := 2 * cap(e.buf)
+	if size < firstBuffer {
+		size = firstBuffer
+	}
+	for size < len(e.buf)+n {
+		size *= 2
+	}
+	grown := make([]byte, len(e.buf), size)
+	copyBytes(grown, e.buf)
+	e.buf = grown
+}
+
+// next returns room for the n bytes of a value. When the record is full it
+// writes TagCut in their place and returns nil.
+//
+//go:norace
+func (e *Encoder) next(n int) []byte {
+	l := len(e.buf)
+	if l+n > e.limit {
+		e.full()
+		return nil
+	}
+	if l+n > cap(e.buf) {
+		e.grow(n)
+	}
+	e.buf = e.buf[:l+n]
+	return e.buf[l : l+n : l+n]
+}
+
+// full writes TagCut although the record is full: every value stays countable.
+//
+//go:norace
+//go:noinline
+func (e *Encoder) full() {
+	e.owner.frames[len(e.owner.frames)-1].cut = true
+	if len(e.buf) == cap(e.buf) {
+		e.grow(1)
+	}
+	e.buf = append(e.buf, byte(wire.TagCut))
+}
+
+//go:norace
+func (e *Encoder) append(text string) {
+	l := len(e.buf)
+	if l+len(text) > cap(e.buf) {
+		e.grow(len(text))
+	}
+	e.buf = e.buf[:l+len(text)]
+	copyString(e.buf[l:], text)
+}
+
+//go:norace
+func (e *Encoder) appendBytes(text []byte) {
+	l := len(e.buf)
+	if l+len(text) > cap(e.buf) {
+		e.grow(len(text))
+	}
+	e.buf = e.buf[:l+len(text)]
+	copyBytes(e.buf[l:], text)
+}
+
+// pad fills the record that starts at an offset up to a multiple of RecordAlign.
+//
+//go:norace
+func (e *Encoder) pad(start int) {
+	for l := len(e.buf); (l-start)%wire.RecordAlign != 0; l++ {
+		if l == cap(e.buf) {
+			e.grow(wire.RecordAlign)
+		}
+		e.buf = e.buf[:l+1]
+		e.buf[l] = 0
+	}
+}
+
+// tag writes a value that is its tag alone.
+//
+//go:norace
+func (e *Encoder) tag(t wire.Tag) {
+	if b := e.next(1); b != nil {
+		b[0] = byte(t)
+	}
+}
+
+// word writes a value of eight bytes.
+//
+//go:norace
+func (e *Encoder) word(t wire.Tag, v uint64) {
+	if b := e.next(9); b != nil {
+		b[0] = byte(t)
+		binary.LittleEndian.PutUint64(b[1:], v)
+	}
+}
+
+// pair writes a tag and two u32.
+//
+//go:norace
+func (e *Encoder) pair(t wire.Tag, x, y uint32) bool {
+	b := e.next(9)
+	if b == nil {
+		return false
+	}
+	b[0] = byte(t)
+	binary.LittleEndian.PutUint32(b[1:], x)
+	binary.LittleEndian.PutUint32(b[5:], y)
+	return true
+}
+
+// Nil writes nil.
+//
+//go:norace
+func (e *Encoder) Nil() { e.tag(wire.TagNil) }
+
+// Bool writes a bool.
+//
+//go:norace
+func (e *Encoder) Bool(v bool) {
+	if v {
+		e.tag(wire.TagTrue)
+	} else {
+		e.tag(wire.TagFalse)
+	}
+}
+
+// Int writes a signed integer.
+//
+//go:norace
+func (e *Encoder) Int(v int64) { e.word(wire.TagInt, uint64(v)) }
+
+// Uint writes an unsigned integer.
+//
+//go:norace
+func (e *Encoder) Uint(v uint64) { e.word(wire.TagUint, v) }
+
+// Float32 writes a float32.
+//
+//go:norace
+func (e *Encoder) Float32(v float32) { e.word(wire.TagFloat32, math.Float64bits(float64(v))) }
+
+// Float64 writes a float64.
+//
+//go:norace
+func (e *Encoder) Float64(v float64) { e.word(wire.TagFloat64, math.Float64bits(v)) }
+
+// Complex writes a complex number.
+//
+//go:norace
+func (e *Encoder) Complex(v complex128) {
+	if b := e.next(17); b != nil {
+		b[0] = byte(wire.TagComplex)
+		binary.LittleEndian.PutUint64(b[1:], math.Float64bits(real(v)))
+		binary.LittleEndian.PutUint64(b[9:], math.Float64bits(imag(v)))
+	}
+}
+
+// String writes a string, cut at the site's limit.
+//
+//go:norace
+func (e *Encoder) String(v string) { e.text(wire.TagString, v) }
+
+// Text writes what a method of a value returned.
+//
+//go:norace
+func (e *Encoder) Text(v string) { e.text(wire.TagText, v) }
+
+//go:norace
+func (e *Encoder) text(t wire.Tag, v string) {
+	kept := len(v)
+	if kept > e.maxBytes {
+		kept = e.maxBytes
+	}
+	if b := e.cuttable(t, kept, len(v)); b != nil {
+		copyString(b, v[:kept])
+	}
+}
+
+// Bytes writes a []byte, cut at the site's limit.
+//
+//go:norace
+func (e *Encoder) Bytes(v []byte) {
+	if v == nil {
+		e.tag(wire.TagNil)
+		return
+	}
+	kept := len(v)
+	if kept > e.maxBytes {
+		kept = e.maxBytes
+	}
+	if b := e.cuttable(wire.TagBytes, kept, len(v)); b != nil {
+		copyBytes(b, v[:kept])
+	}
+}
+
+// cuttable writes the head of a text of n bytes and returns room for those kept.
+//
+//go:norace
+func (e *Encoder) cuttable(t wire.Tag, kept, n int) []byte {
+	b := e.next(9 + kept)
+	if b == nil {
+		return nil
+	}
+	b[0] = byte(t)
+	binary.LittleEndian.PutUint32(b[1:], uint32(kept))
+	binary.LittleEndian.PutUint32(b[5:], length(n))
+	return b[9:]
+}
+
+// length is n as a u32.
+//
+//go:norace
+func length(n int) uint32 {
+	if uint64(n) > math.MaxUint32 {
+		return math.MaxUint32
+	}
+	return uint32(n)
+}
+
+// Time writes a time with its zone's offset.
+//
+//go:norace
+func (e *Encoder) Time(v time.Time) {
+	if b := e.next(17); b != nil {
+		_, offset := v.Zone()
+		b[0] = byte(wire.TagTime)
+		binary.LittleEndian.PutUint64(b[1:], uint64(v.Unix()))
+		binary.LittleEndian.PutUint32(b[9:], uint32(v.Nanosecond()))
+		binary.LittleEndian.PutUint32(b[13:], uint32(int32(offset)))
+	}
+}
+
+// Duration writes a duration.
+//
+//go:norace
+func (e *Encoder) Duration(v time.Duration) { e.word(wire.TagDuration, uint64(v)) }
+
+// Masked writes "***".
+//
+//go:norace
+func (e *Encoder) Masked() { e.tag(wire.TagMasked) }
+
+// Cut writes that something stood here that is not recorded.
+//
+//go:norace
+func (e *Encoder) Cut() { e.tag(wire.TagCut) }
+
+// Pointer writes the address of something that is not opened.
+//
+//go:norace
+func (e *Encoder) Pointer(p unsafe.Pointer) {
+	if p == nil {
+		e.tag(wire.TagNil)
+		return
+	}
+	e.word(wire.TagPointer, uint64(uintptr(p)))
+}
+
+// Func writes a func: that it is one.
+//
+//go:norace
+func (e *Encoder) Func(isNil bool) {
+	if isNil {
+		e.tag(wire.TagNil)
+	} else {
+		e.tag(wire.TagFunc)
+	}
+}
+
+// Chan writes a channel: how many values it holds and can hold.
+//
+//go:norace
+func (e *Encoder) Chan(isNil bool, len, cap int) {
+	if isNil {
+		e.tag(wire.TagNil)
+		return
+	}
+	e.pair(wire.TagChan, length(len), length(cap))
+}
+
+// MapLen writes a map that is not opened.
+//
+//go:norace
+func (e *Encoder) MapLen(isNil bool, n int) {
+	if isNil {
+		e.tag(wire.TagNil)
+		return
+	}
+	if b := e.next(5); b != nil {
+		b[0] = byte(wire.TagMapLen)
+		binary.LittleEndian.PutUint32(b[1:], length(n))
+	}
+}

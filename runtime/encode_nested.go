@@ -1,0 +1,135 @@
+package runtime
+
+import (
+	"encoding/binary"
+	"math"
+	"unsafe"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
+)
+
+// nest opens a container unless the depth is used up; then it writes TagCut.
+//
+//go:norace
+func (e *Encoder) nest(t wire.Tag, x, y uint32) bool {
+	if e.depth <= 0 {
+		e.tag(wire.TagCut)
+		return false
+	}
+	if !e.pair(t, x, y) {
+		return false
+	}
+	e.depth--
+	return true
+}
+
+// Struct opens a struct of a type of the package's description. When it
+// returns true the fields follow, and EndStruct; else it is complete.
+//
+//go:norace
+func (e *Encoder) Struct(typ uint32, fields int) bool {
+	return e.nest(wire.TagStruct, typ, uint32(fields))
+}
+
+// EndStruct closes a struct.
+//
+//go:norace
+func (e *Encoder) EndStruct() { e.depth++ }
+
+// List opens a slice or array of n elements and returns how many of them have
+// to follow, and then EndList. When that is 0 the list is complete.
+//
+//go:norace
+func (e *Encoder) List(isNil bool, n int) int {
+	if isNil {
+		e.tag(wire.TagNil)
+		return 0
+	}
+	kept := n
+	if kept > defaultElements {
+		kept = defaultElements
+	}
+	if !e.nest(wire.TagList, uint32(kept), length(n)) {
+		return 0
+	}
+	if kept == 0 {
+		e.depth++
+	}
+	return kept
+}
+
+// EndList closes a list.
+//
+//go:norace
+func (e *Encoder) EndList() { e.depth++ }
+
+// Pointee opens what a pointer points at. When it returns true the pointee
+// follows, and EndPointee; else the value is complete.
+//
+//go:norace
+func (e *Encoder) Pointee(p unsafe.Pointer) bool {
+	if p == nil {
+		e.tag(wire.TagNil)
+		return false
+	}
+	for _, followed := range e.followed[:e.pointees] {
+		if followed == uintptr(p) {
+			e.tag(wire.TagCycle)
+			return false
+		}
+	}
+	if e.pointees == maxPointees {
+		e.tag(wire.TagCut)
+		return false
+	}
+	b := e.next(1)
+	if b == nil {
+		return false
+	}
+	b[0] = byte(wire.TagPointee)
+	e.followed[e.pointees] = uintptr(p)
+	e.pointees++
+	return true
+}
+
+// EndPointee closes what a pointer points at.
+//
+//go:norace
+func (e *Encoder) EndPointee() { e.pointees-- }
+
+// Floats writes a []float64, a long one as a summary.
+//
+//go:norace
+func (e *Encoder) Floats(v []float64) {
+	if len(v) <= defaultElements {
+		n := e.List(v == nil, len(v))
+		for i := 0; i < n; i++ {
+			e.Float64(v[i])
+		}
+		if n > 0 {
+			e.EndList()
+		}
+		return
+	}
+	low, high, sum := v[0], v[0], 0.0
+	for _, x := range v {
+		low, high, sum = math.Min(low, x), math.Max(high, x), sum+x
+	}
+	e.Summary(len(v), 0, v[0], v[len(v)-1], low, high, sum/float64(len(v)))
+}
+
+// Summary writes the shape of something numeric and large; columns is 0 for a vector.
+//
+//go:norace
+func (e *Encoder) Summary(rows, columns int, first, last, low, high, mean float64) {
+	b := e.next(1 + 2*4 + 5*8)
+	if b == nil {
+		return
+	}
+	b[0] = byte(wire.TagSummary)
+	binary.LittleEndian.PutUint32(b[1:], length(rows))
+	binary.LittleEndian.PutUint32(b[5:], length(columns))
+	for i, x := range [...]float64{first, last, low, high, mean} {
+		binary.LittleEndian.PutUint64(b[9+8*i:], math.Float64bits(x))
+	}
+}

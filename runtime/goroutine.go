@@ -1,0 +1,154 @@
+package runtime
+
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// goroutine is what the recorder knows of one goroutine. Only that goroutine
+// touches it.
+type goroutine struct {
+	id     uint64
+	g      unsafe.Pointer // its g; nil where that is not known
+	frames []frame        // the calls that are open, outermost first
+	shard  uint32         // where its records go
+	// busy is set while the recorder runs the user's code: calls in it are not recorded.
+	busy bool
+
+	parent origin // what the goroutine's outermost calls are part of
+
+	nextID, lastID uint64 // call ids it may give out
+	seed           uint64 // of random
+
+	ending  ending
+	raised  raised
+	encoder Encoder
+}
+
+// origin is a call that another goroutine may have. Goroutines that carry no
+// parent have the zero origin.
+type origin struct {
+	call  uint64
+	trace uint64
+	depth uint32
+}
+
+// frame is one open call. Its record is in the encoder's buffer from start on:
+// room for the header, then the arguments; calls further in come behind.
+type frame struct {
+	site  *Site
+	id    uint64
+	began int64 // nanotime
+	start int   // offset of the record in the buffer
+	kept  bool  // the sample took the call
+	cut   bool  // not all arguments fit
+}
+
+// maxOpen bounds the open calls of a goroutine. Deeper ones are not recorded.
+const maxOpen = 1 << 16
+
+// idBlock is how many call ids a goroutine takes at once.
+const idBlock = 64
+
+// lastBlock is the last call id that has been given to a goroutine. Ids are
+// those of the process, so that no two runs of it share one either.
+var lastBlock uint64 // atomic
+
+//go:norace
+func (g *goroutine) newID() uint64 {
+	if g.nextID == g.lastID {
+		g.lastID = atomic.AddUint64(&lastBlock, idBlock)
+		g.nextID = g.lastID - idBlock
+	}
+	g.nextID++
+	return g.nextID
+}
+
+// restart makes g the state of another goroutine that runs on the same g.
+//
+//go:norace
+func (g *goroutine) restart(id uint64) {
+	g.id = id
+	g.frames = g.frames[:0]
+	g.busy = false
+	g.parent = origin{}
+	g.raised = raised{}
+	g.encoder.reset()
+}
+
+// lastGoroutine counts the states that were made.
+var lastGoroutine uint32 // atomic
+
+//go:norace
+func newGoroutine(g unsafe.Pointer, id uint64) *goroutine {
+	n := atomic.AddUint32(&lastGoroutine, 1)
+	return &goroutine{
+		id:    id,
+		g:     g,
+		shard: n,
+		seed:  (uint64(n) + uint64(clock.wallNano)) * 0x9e3779b97f4a7c15,
+	}
+}
+
+// current returns the state of the running goroutine.
+//
+//go:norace
+func current() *goroutine {
+	if !located.g {
+		return byPrintedID()
+	}
+	addr := getg()
+	g := goroutines.find(uintptr(addr))
+	if g == nil {
+		g = goroutines.add(addr)
+	}
+	if id := goroutineID(addr); id != g.id {
+		g.restart(id)
+	}
+	return g
+}
+
+// portable holds the states where a goroutine is known by its id alone. Those
+// without an open call are taken out, since ids do not come back.
+var portable struct {
+	sync.Mutex
+	byID map[uint64]*goroutine
+	free []*goroutine
+}
+
+func byPrintedID() *goroutine {
+	id := printedID()
+	p := &portable
+	p.Lock()
+	defer p.Unlock()
+	if g := p.byID[id]; g != nil {
+		return g
+	}
+	if p.byID == nil {
+		p.byID = make(map[uint64]*goroutine)
+	}
+	var g *goroutine
+	if n := len(p.free); n > 0 {
+		g, p.free = p.free[n-1], p.free[:n-1]
+		g.restart(id)
+	} else {
+		g = newGoroutine(nil, id)
+	}
+	p.byID[id] = g
+	return g
+}
+
+// release gives back the state of a goroutine that has no open call.
+//
+//go:norace
+func (g *goroutine) release() {
+	if located.g {
+		return
+	}
+	p := &portable
+	p.Lock()
+	delete(p.byID, g.id)
+	p.free = append(p.free, g)
+	p.Unlock()
+}

@@ -1,0 +1,148 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
+
+package runtime
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
+)
+
+// segment is a file that is mapped into memory: what is stored there belongs to
+// the kernel, whatever becomes of the process. The file's blocks are allocated
+// before it is mapped, since a store into a hole of a file on a full disk kills
+// the process.
+type segment struct {
+	path string
+	mem  []byte
+	size int
+}
+
+// newSegment makes a segment that nobody has seen before.
+func newSegment(path string, size int, header []byte) (*segment, error) {
+	fd, err := openNew(path)
+	if err != nil {
+		return nil, err
+	}
+	defer syscall.Close(fd)
+	mem, err := mapFile(fd, size, header)
+	if err != nil {
+		os.Remove(path)
+		return nil, fmt.Errorf("make %s: %w", path, err)
+	}
+	return &segment{path: path, mem: mem, size: size}, nil
+}
+
+// mapFile gives the file its blocks and its header, the latter in one system
+// call: a reader sees none of it or all.
+func mapFile(fd, size int, header []byte) ([]byte, error) {
+	if err := allocate(fd, size); err != nil {
+		return nil, fmt.Errorf("allocate %d bytes: %w", size, err)
+	}
+	if _, err := syscall.Pwrite(fd, header, 0); err != nil {
+		return nil, fmt.Errorf("write the header: %w", err)
+	}
+	mem, err := syscall.Mmap(fd, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("map %d bytes: %w", size, err)
+	}
+	return mem, nil
+}
+
+// openNew makes a file that must not exist, by a descriptor that no finalizer
+// closes and no child inherits.
+func openNew(path string) (int, error) {
+	for {
+		fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_CREAT|syscall.O_EXCL|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o600)
+		if err == nil {
+			return fd, nil
+		}
+		if err != syscall.EINTR {
+			return -1, &os.PathError{Op: "open", Path: path, Err: err}
+		}
+	}
+}
+
+// fillZeros gives a file its blocks by writing them.
+func fillZeros(fd, size int) error {
+	zeros := make([]byte, 64<<10)
+	for at := 0; at < size; {
+		if left := size - at; left < len(zeros) {
+			zeros = zeros[:left]
+		}
+		n, err := syscall.Pwrite(fd, zeros, int64(at))
+		if err != nil && err != syscall.EINTR {
+			return err
+		}
+		if n > 0 {
+			at += n
+		}
+	}
+	return nil
+}
+
+// write stores a record: its first word last and atomically, which publishes it.
+//
+//go:norace
+func (s *segment) write(at int, record []byte) bool {
+	copyBytes(s.mem[at+wire.RecordHeaderSize:], record[wire.RecordHeaderSize:])
+	s.publish(at, record)
+	return true
+}
+
+// publish stores the first word of a record. On arm64 an atomic store is a
+// store-release: whoever sees the word sees the body.
+//
+//go:norace
+func (s *segment) publish(at int, record []byte) {
+	word := (*uint64)(unsafe.Pointer(&s.mem[at]))
+	atomic.StoreUint64(word, binary.NativeEndian.Uint64(record))
+}
+
+// end marks the segment as complete.
+//
+//go:norace
+func (s *segment) end(at int) { s.publish(at, endMark[:]) }
+
+// endMark is a word with wire.SegmentEnd in place of a record's size.
+var endMark = [wire.RecordHeaderSize]byte{0xff, 0xff, 0xff, 0xff}
+
+// release gives the mapping back; the file stays.
+func (s *segment) release() { syscall.Munmap(s.mem) }
+
+// sync writes the segment to the disk. One that a drainer has deleted needs it no more.
+func (s *segment) sync() error {
+	file, err := os.OpenFile(s.path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return file.Sync()
+}
+
+// lock is the descriptor of a locked file.
+type lock int
+
+func takeLock(path string) (lock, error) {
+	fd, err := openNew(path)
+	if err != nil {
+		return 0, err
+	}
+	if err := syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		syscall.Close(fd)
+		return 0, &os.PathError{Op: "flock", Path: path, Err: err}
+	}
+	return lock(fd), nil
+}
+
+func (l lock) release() { syscall.Close(int(l)) }

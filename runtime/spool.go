@@ -1,0 +1,257 @@
+package runtime
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
+)
+
+// spool is the folder of one run, and its lanes.
+type spool struct {
+	dir  string
+	id   string
+	run  [16]byte
+	max  int64 // bound of the normal lane in bytes
+	lock lock  // held for as long as the process records
+
+	definitions shard
+	normal      []shard
+	errors      []shard
+
+	// growing is held while a segment is made: one at a time, and with the
+	// race detector's knowledge.
+	growing sync.Mutex
+	warned  bool // under growing
+
+	reported int64  // nanotime of the last report of drops; atomic
+	unsaid   uint32 // there are drops that are not reported; atomic
+	dropped  uint64 // atomic
+	lost     uint64 // atomic
+}
+
+const (
+	maxShards      = 16
+	maxErrorShards = 4
+)
+
+// openSpool makes the folder of a new run and writes the run record.
+func openSpool(o Options, session string) (*spool, error) {
+	sp := &spool{max: o.SpoolMax}
+	for i := 0; i < len(sp.run); i++ {
+		sp.run[i] = byte(rand.Uint32())
+	}
+	sp.id = hex.EncodeToString(sp.run[:])
+	if err := sp.makeFolder(o.Spool); err != nil {
+		return nil, fmt.Errorf("open the spool: %w", err)
+	}
+	shards := 1
+	for shards < maxShards && shards < goruntime.GOMAXPROCS(0) {
+		shards *= 2
+	}
+	sp.normal = make([]shard, shards)
+	sp.errors = make([]shard, shards)
+	if shards > maxErrorShards {
+		sp.errors = sp.errors[:maxErrorShards]
+	}
+	sp.definitions.init(sp, wire.LaneDefinition, 0)
+	for i := range sp.normal {
+		sp.normal[i].init(sp, wire.LaneNormal, i)
+	}
+	for i := range sp.errors {
+		sp.errors[i].init(sp, wire.LaneError, i)
+	}
+	raceQuiet()
+	ok := sp.define(runRecord(sp.id, session))
+	raceLoud()
+	if !ok {
+		sp.close()
+		return nil, errors.New("open the spool: its first segment could not be made")
+	}
+	return sp, nil
+}
+
+// makeFolder makes the run's folder, which nobody sees before its lock is held.
+func (sp *spool) makeFolder(root string) error {
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		return err
+	}
+	hidden := filepath.Join(root, "."+sp.id)
+	if err := os.Mkdir(hidden, 0o700); err != nil {
+		return err
+	}
+	path := filepath.Join(hidden, wire.LiveLockFile)
+	held, err := takeLock(path)
+	if err != nil {
+		os.Remove(path)
+		os.Remove(hidden)
+		return err
+	}
+	sp.lock, sp.dir = held, filepath.Join(root, sp.id)
+	if err := os.Rename(hidden, sp.dir); err != nil {
+		held.release()
+		os.Remove(path)
+		os.Remove(hidden)
+		return err
+	}
+	return nil
+}
+
+// define writes a record of the definition lane; false says that the disk has
+// no room for it.
+//
+//go:norace
+func (sp *spool) define(record []byte) bool {
+	return sp.definitions.append(record, nanotime()) == stored
+}
+
+// reportEvery is how long drops may wait for being reported while the normal
+// lane is full, in nanoseconds.
+const reportEvery = 100 * int64(time.Millisecond)
+
+// drop counts a call that was not taken, and reports now and then.
+//
+//go:norace
+func (sp *spool) drop(s *Site, now int64, failed bool) {
+	atomic.AddUint64(&s.dropped, 1)
+	atomic.StoreUint32(&sp.unsaid, 1)
+	if failed {
+		atomic.AddUint64(&sp.lost, 1)
+	} else {
+		atomic.AddUint64(&sp.dropped, 1)
+	}
+	last := atomic.LoadInt64(&sp.reported)
+	if now-last >= reportEvery && atomic.CompareAndSwapInt64(&sp.reported, last, now) {
+		sp.reportDrops(now)
+	}
+}
+
+// reportDrops writes how many calls of each site were dropped since the last
+// report. The error lane takes it: it is not bounded.
+//
+//go:norace
+func (sp *spool) reportDrops(now int64) {
+	if !atomic.CompareAndSwapUint32(&sp.unsaid, 1, 0) {
+		return
+	}
+	for i := range sites {
+		for s := (*Site)(atomic.LoadPointer(&sites[i])); s != nil; s = s.next {
+			n := atomic.SwapUint64(&s.dropped, 0)
+			if n == 0 {
+				continue
+			}
+			if r := sp.errors[0].append(dropsRecord(s, n, wallTime(now)), now); r != stored {
+				atomic.AddUint64(&s.dropped, n)
+				atomic.StoreUint32(&sp.unsaid, 1)
+				return
+			}
+		}
+	}
+}
+
+var errPending = errors.New("the disk has no room for failed calls; they are kept in memory")
+
+// flush writes what is in memory.
+func (sp *spool) flush() error {
+	raceQuiet()
+	defer raceLoud()
+	sp.reportDrops(nanotime())
+	for i := range sp.errors {
+		if !sp.errors[i].flush() {
+			return fmt.Errorf("flush the spool: %w", errPending)
+		}
+	}
+	if atomic.LoadUint32(&sp.unsaid) != 0 {
+		return fmt.Errorf("flush the spool: %w", errors.New("the disk has no room to say what was dropped"))
+	}
+	return nil
+}
+
+// each calls f for every shard.
+func (sp *spool) each(f func(*shard)) {
+	f(&sp.definitions)
+	for i := range sp.errors {
+		f(&sp.errors[i])
+	}
+	for i := range sp.normal {
+		f(&sp.normal[i])
+	}
+}
+
+// sync writes the open segments to the disk.
+func (sp *spool) sync() error {
+	var failed error
+	sp.each(func(s *shard) {
+		if err := s.sync(); err != nil && failed == nil {
+			failed = fmt.Errorf("sync the spool: %w", err)
+		}
+	})
+	return failed
+}
+
+// close lets the segments and then the lock go: the run is over.
+func (sp *spool) close() {
+	sp.each((*shard).close)
+	sp.lock.release()
+}
+
+func (sp *spool) stats() Statistics {
+	st := Statistics{
+		Recording: true,
+		Dropped:   atomic.LoadUint64(&sp.dropped),
+		Lost:      atomic.LoadUint64(&sp.lost),
+	}
+	for i := range sp.normal {
+		records, bytes, _ := sp.normal[i].count()
+		st.Calls += records
+		st.Bytes += bytes
+	}
+	for i := range sp.errors {
+		records, bytes, pending := sp.errors[i].count()
+		st.Errors += records
+		st.Bytes += bytes
+		st.Pending += pending
+	}
+	return st
+}
+
+// undrained is the size of the normal segments that nobody has drained yet.
+func (sp *spool) undrained() (int64, error) {
+	entries, err := os.ReadDir(sp.dir)
+	if err != nil {
+		return 0, err
+	}
+	var sum int64
+	for _, e := range entries {
+		lane, _, _, ok := wire.ParseSegmentName(e.Name())
+		if !ok || lane != wire.LaneNormal {
+			continue
+		}
+		if info, err := e.Info(); err == nil {
+			sum += info.Size()
+		}
+	}
+	return sum, nil
+}
+
+// complain warns once that the spool cannot be written.
+func (sp *spool) complain(err error) {
+	if !sp.warned {
+		sp.warned = true
+		warn("the spool cannot be written, calls are being lost: %v", err)
+	}
+}
+
+// waitForRoom waits a little for a drainer and returns the time.
+func waitForRoom() int64 {
+	time.Sleep(2 * time.Millisecond)
+	return nanotime()
+}
