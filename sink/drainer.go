@@ -36,9 +36,9 @@ type DrainerOptions struct {
 	// Progress is called after each batch, by the goroutine that drains.
 	Progress func(Stats)
 
-	// own, where set, is the id of this process' run: runs of other living
-	// processes are left to those.
-	own string
+	// own, where set, tells this process' run: runs of other living processes are
+	// left to those.
+	own func(id string) bool
 }
 
 // Drainer moves records from the spools in one folder into a Store. Exactly one
@@ -145,8 +145,10 @@ func (d *Drainer) drainAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if i := slices.Index(ids, d.options.own); i > 0 {
-		ids[0], ids[i] = ids[i], ids[0] // what others left can wait
+	if d.options.own != nil {
+		if i := slices.IndexFunc(ids, d.options.own); i > 0 {
+			ids[0], ids[i] = ids[i], ids[0] // what others left can wait
+		}
 	}
 	var failed []error
 	busy := 0
@@ -216,7 +218,7 @@ func (d *Drainer) open(id string) (*drain, error) {
 
 // leave reports whether the run of another living process is left to it.
 func (d *Drainer) leave(id string) (bool, error) {
-	if d.options.own == "" || d.options.own == id {
+	if d.options.own == nil || d.options.own(id) {
 		return false, nil
 	}
 	return spool.Alive(d.options.Spool, id)

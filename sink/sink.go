@@ -42,7 +42,6 @@ type Sink struct {
 	store   Store
 	drainer *Drainer
 	record  recorder
-	own     string
 
 	stop    context.CancelFunc
 	done    chan struct{} // closed when the drainer has ended
@@ -92,8 +91,11 @@ func start(ctx context.Context, o Options, record recorder) (_ *Sink, err error)
 	if err := record.Start(o.Spool); err != nil {
 		return nil, fmt.Errorf("start the sink: %w", err)
 	}
-	s.own, s.done = record.RunID(), make(chan struct{})
-	s.drainer = NewDrainer(DrainerOptions{Spool: o.Spool, Store: o.Store, Interval: o.Interval, Logger: o.Logger, own: s.own})
+	s.done = make(chan struct{})
+	s.drainer = NewDrainer(DrainerOptions{
+		Spool: o.Spool, Store: o.Store, Interval: o.Interval, Logger: o.Logger,
+		own: func(id string) bool { return id == record.RunID() },
+	})
 	s.close = sync.OnceValue(s.shutDown)
 	draining, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -126,6 +128,8 @@ func (s *Sink) obey() {
 }
 
 // Flush returns when every call that had ended before it was called is stored.
+// The error wraps spool.ErrBusy when another drainer has taken this program's
+// run: then that one stores it.
 func (s *Sink) Flush(ctx context.Context) error {
 	if s.idle {
 		return nil
@@ -141,7 +145,7 @@ func (s *Sink) Flush(ctx context.Context) error {
 	if err := s.drainer.drainAll(ctx); err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
-	if !s.drainer.has(s.own) {
+	if own := s.record.RunID(); own != "" && !s.drainer.has(own) {
 		return fmt.Errorf("flush: %w", spool.ErrBusy)
 	}
 	return nil

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
+	monitor "github.com/monitorgen/monitorgen/runtime"
 	"github.com/monitorgen/monitorgen/sink/internal/spooltest"
 )
 
@@ -20,12 +22,8 @@ func FuzzSegment(f *testing.F) {
 	f.Add(append(bytes.Clone(definitions), spooltest.Source("p", "f.go", "package p")...))
 	f.Add(append(spooltest.Price(1).Record(), spooltest.End()...))
 	f.Add(append(spooltest.Fail(2, 1).Record(), spooltest.Drops(1, 3)...))
-	if path := os.Getenv("MONITORGEN_FUZZ_SEGMENT"); path != "" {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b[wire.SegmentHeaderSize:])
+	for _, body := range realSegments(f) {
+		f.Add(body)
 	}
 	desk := spooltest.Definitions(f, w.ID, spooltest.Desk(), "s")
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -50,6 +48,57 @@ func FuzzSegment(f *testing.F) {
 			return nil
 		})
 	})
+}
+
+// realSegments returns what package runtime writes, without the headers and the
+// room that is left.
+func realSegments(f *testing.F) (bodies [][]byte) {
+	folder := f.TempDir()
+	if err := monitor.Start(monitor.Options{Spool: folder}); err != nil {
+		f.Fatal(err)
+	}
+	text, err := spooltest.Desk().Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	monitor.Source("example.com/desk", "book.go", "package desk\n\nfunc (b *Book[T]) Fail(order Order) error { return nil }\n")
+	site := monitor.Define(11, text, "")
+	for n := range 3 {
+		func() {
+			var c monitor.Call
+			if e := site.Enter(&c); e != nil {
+				e.Int(int64(n))
+				e.Any([]byte("ACME"))
+			}
+			defer func() {
+				if c.End() {
+					if n == 2 {
+						c.Fail(os.ErrNotExist)
+					}
+					if e := c.Results(); e != nil {
+						e.Floats([]float64{1, 2, 3})
+						e.Error(os.ErrNotExist)
+					}
+					c.Commit()
+				}
+			}()
+		}()
+	}
+	if err := monitor.Stop(); err != nil {
+		f.Fatal(err)
+	}
+	paths, err := filepath.Glob(filepath.Join(folder, "*", "*"+wire.SegmentSuffix))
+	if err != nil || len(paths) == 0 {
+		f.Fatalf("no segments: %v", err)
+	}
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		bodies = append(bodies, bytes.TrimRight(b[wire.SegmentHeaderSize:], "\x00"))
+	}
+	return bodies
 }
 
 func fuzzDefinitions(t *testing.T, id string, body []byte) {
