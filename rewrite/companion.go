@@ -273,13 +273,11 @@ func (c *companion) describeFunction(fn *Function) {
 
 // text puts the file together.
 func (c *companion) text() ([]byte, error) {
-	description, err := c.description()
-	if err != nil {
+	var declarations bytes.Buffer
+	if len(c.manifest.Functions) == 0 {
+		delete(c.imports.names, c.plan.runtimePath) // a main function that flushes, nothing more
+	} else if err := c.declare(&declarations); err != nil {
 		return nil, err
-	}
-	var embeds bytes.Buffer
-	if c.form == inPlace {
-		c.embedSources(&embeds)
 	}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%s\n\n", companionHeader)
@@ -288,16 +286,28 @@ func (c *companion) text() ([]byte, error) {
 	}
 	fmt.Fprintf(&out, "package %s\n\n", c.plan.Name)
 	c.imports.write(&out)
-	fmt.Fprintf(&out, "// This code was made for another version of package runtime if the next line does not compile: run monitorgen again.\n")
-	fmt.Fprintf(&out, "const _ = uint(%s.Generation-%d) + uint(%d-%s.Generation)\n\n", c.runtime, generation, generation, c.runtime)
-	fmt.Fprintf(&out, "const %s = %s\n\n", c.describe, description)
-	out.Write(embeds.Bytes())
+	out.Write(declarations.Bytes())
 	out.Write(doubleParens.ReplaceAll(c.body.Bytes(), []byte("($1)")))
 	formatted, err := format.Source(out.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("generated code of %s: %w", c.plan.Path, err)
 	}
 	return formatted, nil
+}
+
+// declare writes what the functions refer to.
+func (c *companion) declare(out *bytes.Buffer) error {
+	description, err := c.description()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "// This code was made for another version of package runtime if the next line does not compile: run monitorgen again.\n")
+	fmt.Fprintf(out, "const _ = uint(%s.Generation-%d) + uint(%d-%s.Generation)\n\n", c.runtime, generation, generation, c.runtime)
+	fmt.Fprintf(out, "const %s = %s\n\n", c.describe, description)
+	if c.form == inPlace {
+		c.embedSources(out)
+	}
+	return nil
 }
 
 // doubleParens is what statements look like whose operand is (*r0).

@@ -167,7 +167,7 @@ var directiveLike = regexp.MustCompile(`(?im)(?://|/\*)[ \t]*mo[a-z]+[ \t]*[:.-]
 // candidate tells whether a package can have anything to record, and lays
 // the text of files generated in place over those on disk.
 func (l *loader) candidate(p *packages.Package) (bool, error) {
-	found := l.sel.All
+	found := l.sel.All || p.Name == "main" && p.Imports[autostartPath] != nil
 	for _, path := range p.GoFiles {
 		src, err := os.ReadFile(path)
 		if err != nil {
