@@ -22,6 +22,7 @@ type goLine struct {
 	hasCount bool     // -count is given, or tests are only compiled
 	noRun    bool     // -c, -n, -list: nothing of the user's runs
 	overlay  bool     // -overlay is given
+	cover    string   // the flag that asks for coverage, if any
 }
 
 // Flags of go build, run, test and install that take a value. Those of tests
@@ -108,6 +109,8 @@ func (g *goLine) note(name, value string, args []string) {
 		g.chdir = value
 	case "overlay":
 		g.overlay = true
+	case "cover", "coverprofile", "coverpkg", "covermode":
+		g.cover = name
 	case "count":
 		g.hasCount = true
 	case "c", "n", "list":
