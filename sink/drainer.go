@@ -127,11 +127,8 @@ func (d *Drainer) release() {
 func (d *Drainer) has(id string) bool {
 	d.pass <- struct{}{}
 	defer func() { <-d.pass }()
-	return d.holds(id)
+	return d.runs[id] != nil && d.runs[id].run != nil
 }
-
-// holds reports whether we have the lock of a run.
-func (d *Drainer) holds(id string) bool { return d.runs[id] != nil && d.runs[id].run != nil }
 
 // drainAll makes one pass.
 func (d *Drainer) drainAll(ctx context.Context) error {
@@ -156,8 +153,6 @@ func (d *Drainer) drainAll(ctx context.Context) error {
 		err := d.drainRun(ctx, id)
 		switch {
 		case err == nil:
-		case errors.Is(err, fs.ErrNotExist) && !d.holds(id):
-			delete(d.runs, id) // removed by another drainer after List
 		case errors.Is(err, spool.ErrBusy):
 			busy++
 		default:
@@ -205,6 +200,10 @@ func (d *Drainer) open(id string) (*drain, error) {
 		return nil, err
 	}
 	run, err := spool.Open(d.options.Spool, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		delete(d.runs, id) // another drainer removed it after List
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -83,6 +84,9 @@ func start(ctx context.Context, o Options, record recorder) (_ *Sink, err error)
 		return nil, errors.New("start the sink: Options.Store and Options.Spool are needed")
 	}
 	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("start the sink: %w", err)
+	}
+	if o.Spool, err = filepath.Abs(o.Spool); err != nil { // the program may change its folder
 		return nil, fmt.Errorf("start the sink: %w", err)
 	}
 	if err := os.MkdirAll(o.Spool, 0o700); err != nil {

@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,12 +10,6 @@ import (
 
 	"github.com/monitorgen/monitorgen/internal/wire"
 )
-
-// QuarantineFolder is where damaged segments go, within the spool folder.
-const QuarantineFolder = "quarantine"
-
-// ErrBusy says that somebody else drains the run.
-var ErrBusy = errors.New("somebody else drains this run")
 
 // Position is how far a stream of segments, one lane and shard of a run, is read.
 type Position struct {
@@ -48,33 +41,6 @@ type Run struct {
 	trouble error     // of the streams that Next could not read since Poll
 }
 
-// List returns the ids of the runs in a spool folder. A folder that does not
-// exist has none.
-func List(spool string) ([]string, error) {
-	entries, err := os.ReadDir(spool)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list spool: %w", err)
-	}
-	var ids []string
-	for _, e := range entries {
-		if _, ok := parseID(e.Name()); ok && e.IsDir() {
-			ids = append(ids, e.Name())
-		}
-	}
-	return ids, nil
-}
-
-func parseID(name string) (id [16]byte, ok bool) {
-	if len(name) != hex.EncodedLen(len(id)) {
-		return id, false
-	}
-	_, err := hex.Decode(id[:], []byte(name))
-	return id, err == nil
-}
-
 // Open takes the drain lock of a run. It returns ErrBusy when another reader
 // has it, and an error that wraps fs.ErrNotExist when the run has been removed.
 func Open(spool, id string) (*Run, error) {
@@ -95,30 +61,6 @@ func Open(spool, id string) (*Run, error) {
 	r.decoder.defs = &r.defs
 	r.lane = newStream(r, wire.LaneDefinition, 0)
 	return r, nil
-}
-
-// takeLock locks the file, and makes sure that it is still the one at path: the
-// reader before us may have removed the run.
-func takeLock(lock *os.File, path string) error {
-	ok, err := tryLock(lock, true)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return ErrBusy
-	}
-	mine, err := lock.Stat()
-	if err != nil {
-		return err
-	}
-	there, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !os.SameFile(mine, there) {
-		return fs.ErrNotExist
-	}
-	return nil
 }
 
 // Close gives the drain lock back.
@@ -150,23 +92,6 @@ func (r *Run) Alive() (bool, error) {
 		r.alive = alive
 	}
 	return alive, err
-}
-
-// Alive reports whether the process of a run still lives. It takes no drain lock.
-func Alive(spool, id string) (bool, error) {
-	f, err := os.Open(filepath.Join(spool, id, wire.LiveLockFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return true, fmt.Errorf("probe run: %w", err)
-	}
-	defer f.Close()
-	free, err := tryLock(f, false)
-	if err != nil {
-		return true, fmt.Errorf("probe run: %w", err)
-	}
-	return !free, nil
 }
 
 // Seek sets the positions up to which the run is stored. It comes before the

@@ -69,6 +69,9 @@ func (s *stream) openNext() error {
 		s.moveTo(s.numbers[0])
 	}
 	for {
+		if s != s.run.lane && !s.seen(s.at.Segment) {
+			return io.EOF
+		}
 		open, err := openSegment(s.run.path(s.name()), s.run.identity(s.at))
 		if err == nil {
 			s.open = open
@@ -89,6 +92,13 @@ func (s *stream) openNext() error {
 			return io.EOF
 		}
 	}
+}
+
+// seen reports whether the last Poll saw the segment, or one after it. Those
+// that come later wait for the next Poll: a process that writes faster than it
+// is read must not keep the reader from all others.
+func (s *stream) seen(segment uint32) bool {
+	return len(s.numbers) > 0 && segment <= s.numbers[len(s.numbers)-1]
 }
 
 // skipGap goes on to the next segment that Poll saw, when there is one. It is for

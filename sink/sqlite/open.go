@@ -32,6 +32,7 @@ const partitionRows = 1_000_000
 // Store writes one database. It implements sink.Store.
 type Store struct {
 	path      string
+	file      os.FileInfo // of path when it was opened
 	db        *sql.DB
 	conn      *sql.Conn // the one connection: all writing is in order
 	source    *source
@@ -124,7 +125,8 @@ func (s *Store) start(ctx context.Context) error {
 	for _, pragma := range []string{
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = NORMAL",
-		"PRAGMA cache_size = -16384",
+		"PRAGMA cache_size = -16384",           // KiB
+		"PRAGMA journal_size_limit = 67108864", // a log that a burst made long is cut again
 		"PRAGMA temp_store = MEMORY",
 		"CREATE VIRTUAL TABLE temp." + sourceTable + " USING " + sourceModule,
 	} {
@@ -132,7 +134,23 @@ func (s *Store) start(ctx context.Context) error {
 			return fmt.Errorf("open database %s: %w", s.path, err)
 		}
 	}
+	if s.file, err = os.Stat(s.path); err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
 	return s.findPartition(ctx)
+}
+
+// checkFile refuses to write into a file that nobody can find any more: what is
+// to be stored stays in the spool.
+func (s *Store) checkFile() error {
+	now, err := os.Stat(s.path)
+	if err != nil {
+		return fmt.Errorf("the database is gone: %w", err)
+	}
+	if !os.SameFile(now, s.file) {
+		return fmt.Errorf("the database %s was replaced by another file", s.path)
+	}
+	return nil
 }
 
 // Close ends writing. The database is complete at any time; closing only moves

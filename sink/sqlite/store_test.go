@@ -407,3 +407,28 @@ func TestPositionsSurvive(t *testing.T) {
 		t.Errorf("run %d, positions %v, %v", again, positions, err)
 	}
 }
+
+// A database that was removed or replaced takes nothing: the spool keeps it.
+func TestDatabaseGone(t *testing.T) {
+	for name, remove := range map[string]func(path string) error{
+		"removed":  os.Remove,
+		"replaced": func(path string) error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "m.db")
+			s := openStore(t, path)
+			writeRun(t, path+"-spool", 1, 20).Die()
+			if err := remove(path); err != nil {
+				t.Fatal(err)
+			}
+			d := sink.NewDrainer(sink.DrainerOptions{Spool: path + "-spool", Store: s})
+			if _, err := d.Once(context.Background()); err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("Once = %v", err)
+			}
+			s.Close()
+			os.Remove(path)
+			drainOnce(t, path+"-spool", openStore(t, path))
+			wantRows(t, reader(t, path), "SELECT count(*) FROM calls", []string{"20"})
+		})
+	}
+}

@@ -18,6 +18,9 @@ import (
 // takes some seconds for the million rows. When the indexing fails the batch is
 // stored all the same, and the next Write tries again first.
 func (s *Store) Write(ctx context.Context, b *sink.Batch) error {
+	if err := s.checkFile(); err != nil {
+		return err
+	}
 	if s.unindexed {
 		if err := s.indexClosed(ctx); err != nil {
 			return err
