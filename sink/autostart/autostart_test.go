@@ -1,3 +1,5 @@
+//go:build unix
+
 // These tests build and run a program: this package's init would otherwise make
 // the tests themselves the program that is recorded.
 package autostart_test

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package spooltest writes spools for tests, by the letter of package wire and
 // without its writer in package runtime: reader and writer are checked against
 // the format, not against each other.

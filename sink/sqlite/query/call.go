@@ -1,0 +1,176 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/monitorgen/monitorgen/sink/sqlite/schema"
+)
+
+// ErrNoCall is for a call that is not in the database.
+var ErrNoCall = errors.New("no such call")
+
+// CallID names a call in a database. Its text is RUN:CALL.
+type CallID struct {
+	Run  int64 // runs.run_id
+	Call int64 // process_trace.call_id, unique within the run
+}
+
+func (c CallID) String() string { return fmt.Sprintf("%d:%d", c.Run, c.Call) }
+
+// ParseCallID reads the text of a CallID.
+func ParseCallID(text string) (CallID, error) {
+	run, call, _ := strings.Cut(text, ":")
+	r, err1 := strconv.ParseInt(run, 10, 64-schema.CallBits)
+	c, err2 := strconv.ParseInt(call, 10, schema.CallBits+1)
+	if err1 != nil || err2 != nil || r < 1 || c < 1 {
+		return CallID{}, fmt.Errorf("%q does not name a call; the form is RUN:CALL, as in 1:42", text)
+	}
+	return CallID{r, c}, nil
+}
+
+// row is the call's id in the table.
+func (c CallID) row() int64 { return c.Run<<schema.CallBits | c.Call }
+
+func callOfRow(id int64) CallID { return CallID{id >> schema.CallBits, id & (1<<schema.CallBits - 1)} }
+
+// Call is one recorded call.
+type Call struct {
+	ID             CallID
+	Parent, Trace  int64 // call ids of the same run; Parent is 0 for none
+	Depth          int64
+	Goroutine      int64
+	Process, Group string
+	Start          time.Time // UTC
+	Duration       time.Duration
+	Failed         bool
+	Exception      string  // error text; "panic: " with value and stack for a panic
+	Arguments      []Value // as recorded: fewer than declared when some were left out
+	Results        []Value // none for a call that panicked
+}
+
+// Panicked reports whether the call was left by a panic.
+func (c *Call) Panicked() bool { return c.Failed && strings.HasPrefix(c.Exception, "panic: ") }
+
+// Value is one argument or result.
+type Value struct {
+	Name string
+	Type string          // as in the source
+	JSON json.RawMessage // as docs/ describe it
+}
+
+// Text returns the value as data_trace shows it: strings without quotes, nil,
+// what a dynamic type holds, and JSON for the rest.
+func (v Value) Text() string {
+	text := string(v.JSON)
+	var dynamic struct {
+		Value json.RawMessage `json:"$value"`
+	}
+	if strings.HasPrefix(text, `{"$type"`) && json.Unmarshal(v.JSON, &dynamic) == nil && dynamic.Value != nil {
+		text = string(dynamic.Value)
+	}
+	var unquoted string
+	switch {
+	case text == "null":
+		return "nil"
+	case strings.HasPrefix(text, `"`) && json.Unmarshal([]byte(text), &unquoted) == nil:
+		return unquoted
+	}
+	return text
+}
+
+// callColumns are those that scanCall reads.
+const callColumns = "id, function_id, parent_id, trace_id, depth, goroutine, start_ns, duration_ns, status, exception, data"
+
+// scanCall reads a row of callColumns. A function that is not known leaves the
+// call without a name.
+func scanCall(rows *sql.Rows, functions map[int64]*function) (*Call, error) {
+	var c Call
+	var id, functionID, start, duration, status int64
+	var exception, data sql.NullString
+	err := rows.Scan(&id, &functionID, &c.Parent, &c.Trace, &c.Depth, &c.Goroutine, &start, &duration, &status, &exception, &data)
+	if err != nil {
+		return nil, err
+	}
+	c.ID, c.Start, c.Duration = callOfRow(id), time.Unix(0, start).UTC(), time.Duration(duration)
+	c.Failed, c.Exception = status != 0, exception.String
+	if f := functions[functionID]; f != nil {
+		c.Process, c.Group = f.process, f.group
+		if data.Valid {
+			err = c.setValues(f, data.String)
+		}
+	}
+	return &c, err
+}
+
+func (c *Call) setValues(f *function, data string) error {
+	var values []json.RawMessage
+	if err := json.Unmarshal([]byte(data), &values); err != nil {
+		return fmt.Errorf("values of call %s: %w", c.ID, err)
+	}
+	for i, v := range values[:min(len(values), len(f.values))] {
+		value := Value{f.values[i].Name, f.values[i].Type, v}
+		if f.values[i].Output {
+			c.Results = append(c.Results, value)
+		} else {
+			c.Arguments = append(c.Arguments, value)
+		}
+	}
+	return nil
+}
+
+// calls returns the calls of a query for callColumns.
+func (d *DB) calls(ctx context.Context, functions map[int64]*function, query string, args ...any) ([]*Call, error) {
+	rows, err := d.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []*Call
+	for rows.Next() {
+		c, err := scanCall(rows, functions)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, rows.Err()
+}
+
+// newest returns up to limit calls that fit, by descending start.
+func (d *DB) newest(ctx context.Context, f Filter, limit int, also string) ([]*Call, error) {
+	functions, err := d.functions(ctx)
+	if err != nil {
+		return nil, d.fail("read functions", err)
+	}
+	where, err := d.condition(ctx, f, functions)
+	if err != nil {
+		return nil, d.fail("read runs", err)
+	}
+	where.and(also)
+	// The sort keeps ids alone: rows are wide.
+	query := "SELECT " + callColumns + " FROM calls WHERE id IN (SELECT id FROM calls WHERE " + where.text +
+		" ORDER BY start_ns DESC, id DESC LIMIT ?) ORDER BY start_ns DESC, id DESC"
+	all, err := d.calls(ctx, functions, query, append(where.args, limit)...)
+	if err != nil {
+		return nil, d.fail("read calls", err)
+	}
+	return all, nil
+}
+
+// Errors returns the newest calls that ended in an error or a panic, newest
+// first, at most limit.
+func (d *DB) Errors(ctx context.Context, f Filter, limit int) ([]*Call, error) {
+	return d.newest(ctx, f, limit, "status = 1")
+}
+
+// Newest returns the calls that started last, newest first, at most limit.
+func (d *DB) Newest(ctx context.Context, f Filter, limit int) ([]*Call, error) {
+	return d.newest(ctx, f, limit, "1")
+}

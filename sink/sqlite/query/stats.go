@@ -1,0 +1,151 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+)
+
+// FunctionStats sums up the calls of one function. Quantiles are exact, by
+// nearest rank: each is the duration of a call that was made.
+type FunctionStats struct {
+	Process, Group string
+	Calls, Errors  int64
+	Total, Mean    time.Duration
+	P50, P95, P99  time.Duration
+	Max            time.Duration
+}
+
+// Functions returns the statistics of every function that has a call the
+// filter takes, those with the most total time first. Functions of the same
+// process name and group, as builds of changed source make them, count as one.
+//
+// It reads every such call once, about a second for two million, and holds
+// eight bytes for each.
+func (d *DB) Functions(ctx context.Context, f Filter) ([]FunctionStats, error) {
+	functions, err := d.functions(ctx)
+	if err != nil {
+		return nil, d.fail("read functions", err)
+	}
+	spans, err := d.spans(ctx, f)
+	if err != nil {
+		return nil, d.fail("read runs", err)
+	}
+	gathered := newGathering(functions, f.Function)
+	for _, s := range spans {
+		if err := d.gather(ctx, gathered, s, f); err != nil {
+			return nil, d.fail("read calls", err)
+		}
+	}
+	return gathered.stats(), nil
+}
+
+// gather reads the calls of a span into g.
+func (d *DB) gather(ctx context.Context, g *gathering, s span, f Filter) error {
+	text, args := "SELECT function_id, duration_ns, status FROM calls", []any{}
+	var where condition
+	if s != everyCall {
+		where.and("id BETWEEN ? AND ?", s.low, s.high)
+	}
+	if !f.Since.IsZero() {
+		where.and("start_ns >= ?", f.since())
+	}
+	if where.text != "" {
+		text, args = text+" WHERE "+where.text, where.args
+	}
+	rows, err := d.db.QueryContext(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var id, duration, status int64
+	for rows.Next() {
+		if err := rows.Scan(&id, &duration, &status); err != nil {
+			return err
+		}
+		g.add(id, duration, status != 0)
+	}
+	return rows.Err()
+}
+
+// durations are those of one function's calls.
+type durations struct {
+	process, group string
+	errors         int64
+	all            []int64
+}
+
+// gathering collects durations by function.
+type gathering struct {
+	byID map[int64]*durations // nil for functions that are not wanted
+	list []*durations
+	last int64      // the function of the latest call,
+	into *durations // and its durations: calls of one function come in rows
+}
+
+func newGathering(functions map[int64]*function, matching string) *gathering {
+	type key struct{ process, group string }
+	g := &gathering{byID: map[int64]*durations{}, last: -1}
+	byName := map[key]*durations{}
+	for id, fn := range functions {
+		if !fn.matches(matching) {
+			continue
+		}
+		k := key{fn.process, fn.group}
+		if byName[k] == nil {
+			byName[k] = &durations{process: fn.process, group: fn.group}
+			g.list = append(g.list, byName[k])
+		}
+		g.byID[id] = byName[k]
+	}
+	return g
+}
+
+func (g *gathering) add(function, duration int64, failed bool) {
+	if function != g.last {
+		g.last, g.into = function, g.byID[function]
+	}
+	if g.into == nil {
+		return
+	}
+	g.into.all = append(g.into.all, duration)
+	if failed {
+		g.into.errors++
+	}
+}
+
+func (g *gathering) stats() []FunctionStats {
+	all := []FunctionStats{}
+	for _, f := range g.list {
+		if len(f.all) > 0 {
+			all = append(all, f.stats())
+		}
+	}
+	slices.SortFunc(all, func(a, b FunctionStats) int {
+		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Process, b.Process), cmp.Compare(a.Group, b.Group))
+	})
+	return all
+}
+
+func (f *durations) stats() FunctionStats {
+	slices.Sort(f.all)
+	var total int64
+	for _, d := range f.all {
+		total += d
+	}
+	n := int64(len(f.all))
+	return FunctionStats{
+		Process: f.process, Group: f.group, Calls: n, Errors: f.errors,
+		Total: time.Duration(total), Mean: time.Duration(total / n),
+		P50: nearestRank(f.all, 50), P95: nearestRank(f.all, 95), P99: nearestRank(f.all, 99),
+		Max: time.Duration(f.all[n-1]),
+	}
+}
+
+// nearestRank returns the smallest of the sorted durations that at least
+// percent of them do not exceed.
+func nearestRank(sorted []int64, percent int) time.Duration {
+	rank := (len(sorted)*percent + 99) / 100
+	return time.Duration(sorted[max(rank, 1)-1])
+}
