@@ -39,6 +39,7 @@ func (r *drain) store(ctx context.Context) error {
 		if err != nil || !more {
 			return err
 		}
+		r.drainer.yield()
 	}
 }
 

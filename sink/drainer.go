@@ -44,12 +44,14 @@ type DrainerOptions struct {
 // Drainer moves records from the spools in one folder into a Store. Exactly one
 // drainer reads a run at a time: one that finds another at work leaves the run
 // to it and looks again at the next pass.
+//
+// Run and Once must not be called at the same time.
 type Drainer struct {
 	options  DrainerOptions
 	log      *slog.Logger
 	complain *complaints
 
-	pass  chan struct{} // holds a token during a pass
+	pass  chan struct{} // holds a token while a run is worked on
 	runs  map[string]*drain
 	seen  map[string]bool // runs that are counted
 	batch Batch           // the memory of the batch at work
@@ -91,13 +93,13 @@ func (d *Drainer) Run(ctx context.Context) error {
 	tick := time.NewTicker(d.options.Interval)
 	defer tick.Stop()
 	for {
+		if err := d.drainAll(ctx); err != nil && ctx.Err() == nil {
+			d.complain.about(err)
+		}
 		select {
 		case <-ctx.Done():
 			return d.drainAll(context.WithoutCancel(ctx))
 		case <-tick.C:
-			if err := d.drainAll(ctx); err != nil && ctx.Err() == nil {
-				d.complain.about(err)
-			}
 		}
 	}
 }
@@ -114,7 +116,7 @@ func (d *Drainer) Once(ctx context.Context) (Stats, error) {
 // release gives all locks back.
 func (d *Drainer) release() {
 	d.pass <- struct{}{}
-	defer func() { <-d.pass }()
+	defer d.unlock()
 	for id, r := range d.runs {
 		if r.run != nil {
 			r.run.Close()
@@ -123,21 +125,27 @@ func (d *Drainer) release() {
 	}
 }
 
-// has reports whether we have the lock of a run, between two passes.
-func (d *Drainer) has(id string) bool {
+// lock waits for the turn to work on a run.
+func (d *Drainer) lock(ctx context.Context) error {
+	select {
+	case d.pass <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *Drainer) unlock() { <-d.pass }
+
+// yield lets one who waits for its turn go first: a flush of our own run need
+// not wait until all that a dead one left is stored.
+func (d *Drainer) yield() {
+	d.unlock()
 	d.pass <- struct{}{}
-	defer func() { <-d.pass }()
-	return d.runs[id] != nil && d.runs[id].run != nil
 }
 
 // drainAll makes one pass.
 func (d *Drainer) drainAll(ctx context.Context) error {
-	select {
-	case d.pass <- struct{}{}:
-		defer func() { <-d.pass }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 	ids, err := spool.List(d.options.Spool)
 	if err != nil {
 		return err
@@ -150,7 +158,7 @@ func (d *Drainer) drainAll(ctx context.Context) error {
 	var failed []error
 	busy := 0
 	for _, id := range ids {
-		err := d.drainRun(ctx, id)
+		err := d.drainOne(ctx, id)
 		switch {
 		case err == nil:
 		case errors.Is(err, spool.ErrBusy):
@@ -166,6 +174,15 @@ func (d *Drainer) drainAll(ctx context.Context) error {
 	d.stats.Busy, d.stats.Failed = busy, len(failed)
 	d.mu.Unlock()
 	return errors.Join(failed...)
+}
+
+// drainOne is drainRun in its turn.
+func (d *Drainer) drainOne(ctx context.Context, id string) error {
+	if err := d.lock(ctx); err != nil {
+		return err
+	}
+	defer d.unlock()
+	return d.drainRun(ctx, id)
 }
 
 // drainRun stores what one run has published.

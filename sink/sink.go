@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
-
-	"github.com/monitorgen/monitorgen/sink/spool"
 )
 
 // SpoolOf returns the spool folder that belongs to a database file.
@@ -146,11 +144,25 @@ func (s *Sink) Flush(ctx context.Context) error {
 	if err := s.record.Flush(); err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
-	if err := s.drainer.drainAll(ctx); err != nil {
+	own := s.record.RunID()
+	if own == "" {
+		return nil // recording has been stopped: the drainer comes to the end of it
+	}
+	if err := s.drainer.drainOne(ctx, own); err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
-	if own := s.record.RunID(); own != "" && !s.drainer.has(own) {
-		return fmt.Errorf("flush: %w", spool.ErrBusy)
+	return nil
+}
+
+// Recover stores what dead programs have left in the spool folder, which the
+// Sink does in the background, too: it is for programs that live so shortly
+// that it may not come to it.
+func (s *Sink) Recover(ctx context.Context) error {
+	if s.idle {
+		return nil
+	}
+	if err := s.drainer.drainAll(ctx); err != nil {
+		return fmt.Errorf("recover: %w", err)
 	}
 	return nil
 }

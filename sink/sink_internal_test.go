@@ -28,6 +28,7 @@ type fakeRecorder struct {
 	flushes int
 	stops   int
 	fail    error
+	then    func() // after Start
 }
 
 func (f *fakeRecorder) Start(spool string) error {
@@ -37,6 +38,9 @@ func (f *fakeRecorder) Start(spool string) error {
 	f.started = spool
 	f.run = spooltest.New(f.t, spool, 77)
 	f.run.Define(spooltest.Desk(), "")
+	if f.then != nil {
+		f.then()
+	}
 	return nil
 }
 
@@ -138,16 +142,18 @@ func TestFlushWhenSomebodyElseDrains(t *testing.T) {
 	clearEnvironment(t)
 	folder := t.TempDir()
 	f := &fakeRecorder{t: t}
+	f.then = func() {
+		other, err := spool.Open(folder, f.run.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { other.Close() })
+	}
 	s, err := start(context.Background(), Options{Store: &listStore{}, Spool: folder, Interval: 1 << 62}, f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	other, err := spool.Open(folder, f.run.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
 	if err := s.Flush(context.Background()); !errors.Is(err, spool.ErrBusy) {
 		t.Errorf("Flush = %v", err)
 	}
@@ -261,4 +267,61 @@ func TestCloseStopsListening(t *testing.T) {
 	}
 	syscall.Kill(os.Getpid(), syscall.SIGUSR1)
 	<-mine
+}
+
+// A flush of our own run goes between the batches of what a dead process left.
+func TestFlushDoesNotWaitForLeftovers(t *testing.T) {
+	folder := t.TempDir()
+	const leftovers = 5000 // enough for the scheduler to let the flush begin
+	dead := spooltest.New(t, folder, 1)
+	dead.Define(spooltest.Desk(), "")
+	var records [][]byte
+	for id := range uint64(leftovers) {
+		records = append(records, spooltest.Price(id+1).Record())
+	}
+	dead.Segment(wire.LaneNormal, 0, 1, records...)
+	dead.Die()
+	mine := spooltest.New(t, folder, 2)
+	mine.Define(spooltest.Desk(), "")
+	mine.Segment(wire.LaneNormal, 0, 1, spooltest.Price(leftovers+1).Record())
+
+	store := &steppedStore{step: make(chan struct{})}
+	d := NewDrainer(DrainerOptions{Spool: folder, Store: store, BatchSize: 1})
+	all, flushed := make(chan error), make(chan error)
+	go func() { all <- d.drainOne(context.Background(), dead.ID) }()
+	store.step <- struct{}{}
+	go func() { flushed <- d.drainOne(context.Background(), mine.ID) }()
+	for {
+		select {
+		case store.step <- struct{}{}:
+			continue
+		case err := <-flushed:
+			if err != nil || len(store.ids) > leftovers {
+				t.Errorf("flushed after %d leftovers, %v", len(store.ids)-1, err)
+			}
+		}
+		break
+	}
+	for {
+		select {
+		case store.step <- struct{}{}:
+			continue
+		case err := <-all:
+			if err != nil || len(store.ids) != leftovers+1 {
+				t.Errorf("stored %d, %v", len(store.ids), err)
+			}
+		}
+		break
+	}
+}
+
+// steppedStore writes one batch for each step.
+type steppedStore struct {
+	listStore
+	step chan struct{}
+}
+
+func (s *steppedStore) Write(ctx context.Context, b *Batch) error {
+	<-s.step
+	return s.listStore.Write(ctx, b)
 }

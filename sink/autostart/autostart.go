@@ -36,15 +36,22 @@ func database() string {
 }
 
 // Flush returns when every call that had ended before it was called is stored,
-// or after five seconds. A failure is a line on standard error: what is not
-// stored stays in the spool.
+// and what dead programs left in the same spool, or after five seconds. A
+// failure is a line on standard error: what is not stored stays in the spool.
 func Flush() {
 	if started == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
-	if err := started.Flush(ctx); err != nil {
+	err := started.Flush(ctx)
+	if err == nil {
+		err = started.Recover(ctx)
+		if ctx.Err() != nil {
+			return // there is much; our own calls are stored
+		}
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "monitorgen: %v\n", err)
 	}
 }

@@ -62,39 +62,38 @@ func (d *DB) SQL(ctx context.Context, statement string, limit int) (*Table, erro
 // starts with is checked because a read-only connection is not enough: ATTACH
 // makes a file, and VACUUM INTO writes one.
 func single(text string) (string, error) {
-	first, rest := cutStatement(text)
-	word := firstWord(first)
-	if word == "" && rest != "" {
-		return single(rest)
+	statement := ""
+	for text != "" && statement == "" {
+		statement, text = cutStatement(text)
+		statement = skipBlank(statement)
 	}
-	for rest != "" {
+	for text != "" {
 		var next string
-		if next, rest = cutStatement(rest); firstWord(next) != "" {
+		if next, text = cutStatement(text); skipBlank(next) != "" {
 			return "", ErrSeveralStatements
 		}
 	}
-	switch strings.ToUpper(word) {
+	switch word := strings.ToUpper(firstWord(statement)); word {
 	case "SELECT", "WITH", "VALUES", "EXPLAIN":
-		return first, nil
+		return statement, nil
 	case "":
-		if strings.TrimSpace(first) != "" && skipBlank(first) != "" {
-			return "", fmt.Errorf("%w, not %q", ErrNotReading, skipBlank(first))
+		if statement == "" {
+			return "", ErrNoStatement
 		}
-		return "", ErrNoStatement
+		return "", fmt.Errorf("%w, not %q", ErrNotReading, statement)
+	default:
+		return "", fmt.Errorf("%w, not %s", ErrNotReading, word)
 	}
-	return "", fmt.Errorf("%w, not %s", ErrNotReading, strings.ToUpper(word))
 }
 
 // cutStatement cuts text behind its first semicolon outside of quotes and
 // comments, and leaves the semicolon out.
 func cutStatement(text string) (statement, rest string) {
 	for i := 0; i < len(text); {
-		switch {
-		case text[i] == ';':
+		if text[i] == ';' {
 			return text[:i], text[i+1:]
-		default:
-			i += tokenLength(text[i:])
 		}
+		i += tokenLength(text[i:])
 	}
 	return text, ""
 }
@@ -128,7 +127,7 @@ func skipBlank(text string) string {
 		switch {
 		case strings.HasPrefix(text, "--"), strings.HasPrefix(text, "/*"):
 			text = text[tokenLength(text):]
-		case strings.ContainsRune(" \t\r\n\f\ufeff", rune(text[0])):
+		case strings.ContainsRune(" \t\r\n\f", rune(text[0])):
 			text = text[1:]
 		default:
 			return text
@@ -137,8 +136,8 @@ func skipBlank(text string) string {
 	return ""
 }
 
+// firstWord returns the letters that a statement starts with.
 func firstWord(statement string) string {
-	statement = skipBlank(statement)
 	if i := strings.IndexFunc(statement, func(r rune) bool { return !unicode.IsLetter(r) }); i >= 0 {
 		return statement[:i]
 	}
