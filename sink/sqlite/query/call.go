@@ -53,6 +53,8 @@ type Call struct {
 	Exception      string  // error text; "panic: " with value and stack for a panic
 	Arguments      []Value // as recorded: fewer than declared when some were left out
 	Results        []Value // none for a call that panicked
+
+	function *function // nil when it is not known
 }
 
 // Panicked reports whether the call was left by a panic.
@@ -101,7 +103,7 @@ func scanCall(rows *sql.Rows, functions map[int64]*function) (*Call, error) {
 	c.ID, c.Start, c.Duration = callOfRow(id), time.Unix(0, start).UTC(), time.Duration(duration)
 	c.Failed, c.Exception = status != 0, exception.String
 	if f := functions[functionID]; f != nil {
-		c.Process, c.Group = f.process, f.group
+		c.function, c.Process, c.Group = f, f.process, f.group
 		if data.Valid {
 			err = c.setValues(f, data.String)
 		}
@@ -174,3 +176,7 @@ func (d *DB) Errors(ctx context.Context, f Filter, limit int) ([]*Call, error) {
 func (d *DB) Newest(ctx context.Context, f Filter, limit int) ([]*Call, error) {
 	return d.newest(ctx, f, limit, "1")
 }
+
+// Matches reports whether the filter's function text is in the name of the
+// call's function.
+func (c *Call) Matches(f Filter) bool { return c.function == nil || c.function.matches(f.Function) }

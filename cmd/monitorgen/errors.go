@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/monitorgen/monitorgen/sink/sqlite/query"
+)
+
+const errorsUsage = `usage: monitorgen errors [flags] [FILE]
+
+Errors shows the newest calls that ended in an error or a panic, newest first:
+when, which call, with what arguments and results, and the error's text or the
+panic's value and stack. FILE is a database, monitor.db if not named.
+
+	monitorgen errors -since 1h -func Submit
+
+"monitorgen tree -call RUN:CALL" shows what one of them called. The JSON is
+{"errors": [call, ...]}.
+` + callNames
+
+func runErrors(ctx context.Context, e *env, args []string) int {
+	var f filterFlags
+	fs := newFlags(e, "errors", errorsUsage)
+	f.register(fs)
+	n := fs.Int("n", 10, "show `N` calls")
+	asJSON := fs.Bool("json", false, "print JSON")
+	if code, goOn := parseFlags(e, fs, args); !goOn {
+		return code
+	}
+	name, code, goOn := oneFile(e, fs)
+	if !goOn {
+		return code
+	}
+	if *n < 1 {
+		return e.failf("-n: %d calls cannot be shown", *n)
+	}
+	db := e.openDatabase(ctx, name)
+	if db == nil {
+		return exitFailure
+	}
+	defer db.Close()
+	failed, err := db.Errors(ctx, f.filter(), *n)
+	switch {
+	case err != nil:
+		return e.failQuery(e.database(name), err)
+	case *asJSON:
+		e.printJSON(map[string]any{"errors": callEntries(failed)})
+	case len(failed) == 0:
+		e.nothingFound("such error", e.database(name))
+	}
+	if !*asJSON {
+		for _, c := range failed {
+			e.printError(c)
+		}
+	}
+	return exitDone
+}
+
+// printError prints a line about the call and below it the whole exception.
+func (e *env) printError(c *query.Call) {
+	fmt.Fprintf(e.stdout, "%s  %s  %s  %s  call %s\n", clockTime(c.Start), e.statusText(true), c.Process, humanDuration(c.Duration), c.ID)
+	for line := range strings.Lines(strings.TrimRight(c.Exception, "\n")) {
+		line = strings.ReplaceAll(strings.TrimRight(line, "\n"), "\t", "  ")
+		fmt.Fprintln(e.stdout, strings.TrimRight("  "+oneLine(line), " "))
+	}
+	for _, v := range c.Arguments {
+		fmt.Fprintf(e.stdout, "    %s = %s\n", v.Name, cut(oneLine(v.Text()), 2*valueWidth))
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/monitorgen/monitorgen/sink"
+	"github.com/monitorgen/monitorgen/sink/spool"
+	"github.com/monitorgen/monitorgen/sink/sqlite"
+)
+
+const recoverUsage = `usage: monitorgen recover [flags] [FILE]
+
+Recover stores what instrumented processes left in their spool: those that were
+killed, those that nobody drained, and of those that still run what they have
+recorded so far. What is stored is taken out of the spool, so nothing comes in
+twice. FILE is a database, monitor.db if not named; it is made if there is none.
+
+	monitorgen recover -spool /var/tmp/desk-spool desk.db
+`
+
+func runRecover(ctx context.Context, e *env, args []string) int {
+	flags := newFlags(e, "recover", recoverUsage)
+	folder := flags.String("spool", "", "the spool `folder`; $MONITOR_SPOOL or FILE-spool if not named")
+	if code, goOn := parseFlags(e, flags, args); !goOn {
+		return code
+	}
+	name, code, goOn := oneFile(e, flags)
+	if !goOn {
+		return code
+	}
+	db := e.database(name)
+	dir := e.spoolOf(db)
+	if *folder != "" {
+		dir = e.path(*folder)
+	}
+	runs, err := spoolRuns(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && *folder != "":
+		return e.failf("no spool folder %s", e.shortPath(dir))
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return e.failf("%v", err)
+	case len(runs) == 0:
+		fmt.Fprintf(e.stdout, "nothing to recover in %s\n", e.shortPath(dir))
+		return exitDone
+	}
+	return e.recover(ctx, db, dir, runs)
+}
+
+// spoolRuns returns the ids of the runs in a spool folder.
+func spoolRuns(dir string) ([]string, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a spool folder", dir)
+	}
+	return spool.List(dir)
+}
+
+// recover drains the runs once and says what came of it.
+func (e *env) recover(ctx context.Context, db, dir string, runs []string) int {
+	store, err := sqlite.Open(ctx, db)
+	if err != nil {
+		return e.failQuery(db, err)
+	}
+	defer store.Close()
+	options := sink.DrainerOptions{Spool: dir, Store: store}
+	if terminal(e.stderr) {
+		options.Progress = func(s sink.Stats) { fmt.Fprintf(e.stderr, "\r%s", plural(s.Calls, "call")) }
+	}
+	alive := living(dir, runs)
+	stats, err := sink.NewDrainer(options).Once(ctx)
+	if options.Progress != nil && stats.Calls > 0 {
+		fmt.Fprint(e.stderr, "\r\x1b[K")
+	}
+	e.printRecovered(db, dir, stats)
+	for _, id := range alive {
+		fmt.Fprintf(e.stdout, "run %s is still running: what it records from now on stays in %s\n", id, e.shortPath(dir))
+	}
+	if err != nil {
+		return e.failf("not everything is stored: %v", err)
+	}
+	return exitDone
+}
+
+func (e *env) printRecovered(db, dir string, s sink.Stats) {
+	if s.Runs == 0 {
+		fmt.Fprintf(e.stdout, "nothing to recover in %s\n", e.shortPath(dir))
+	} else {
+		fmt.Fprintf(e.stdout, "%s of %s recovered into %s\n", plural(s.Calls, "call"), plural(int64(s.Runs), "process"), e.shortPath(db))
+	}
+	if s.Drops > 0 {
+		fmt.Fprintf(e.stdout, "%s not kept: the spool was full\n", plural(s.Drops, "call"))
+	}
+	if s.Quarantined > 0 {
+		fmt.Fprintf(e.stdout, "%s damaged and set aside in %s\n", plural(int64(s.Quarantined), "segment"), e.shortPath(dir))
+	}
+	if s.Busy > 0 {
+		fmt.Fprintf(e.stdout, "%s left to who else drains: %s\n", plural(int64(s.Busy), "process"), e.shortPath(dir))
+	}
+}
+
+// living returns the runs whose process is alive.
+func living(dir string, runs []string) []string {
+	var alive []string
+	for _, id := range runs {
+		if ok, err := spool.Alive(dir, id); err == nil && ok {
+			alive = append(alive, id)
+		}
+	}
+	return alive
+}

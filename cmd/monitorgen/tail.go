@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/monitorgen/monitorgen/sink/sqlite/query"
+)
+
+const tailUsage = `usage: monitorgen tail [flags] [FILE]
+
+Tail shows the newest calls, and then calls as they are stored, until it is
+interrupted. FILE is a database, monitor.db if not named.
+
+	monitorgen tail -errors -func desk.
+
+With -json it prints one call per line.
+` + callNames
+
+// tailInterval is how often tail looks whether the database has changed.
+const tailInterval = 100 * time.Millisecond
+
+func runTail(ctx context.Context, e *env, args []string) int {
+	fs := newFlags(e, "tail", tailUsage)
+	n := fs.Int("n", 10, "begin with the newest `N` calls")
+	follow := fs.Bool("f", true, "go on with calls as they are stored; -f=false ends after the newest")
+	onlyErrors := fs.Bool("errors", false, "only calls that ended in an error or a panic")
+	function := fs.String("func", "", "only functions whose name contains this `text`")
+	asJSON := fs.Bool("json", false, "print JSON, a call per line")
+	if code, goOn := parseFlags(e, fs, args); !goOn {
+		return code
+	}
+	name, code, goOn := oneFile(e, fs)
+	switch {
+	case !goOn:
+		return code
+	case *n < 0:
+		return e.failf("-n: %d calls cannot be shown", *n)
+	}
+	db := e.openDatabase(ctx, name)
+	if db == nil {
+		return exitFailure
+	}
+	defer db.Close()
+	t := &tailing{env: e, db: db, filter: query.Filter{Function: *function}, errors: *onlyErrors, asJSON: *asJSON}
+	switch err := t.run(ctx, *n, *follow); {
+	case err == nil, ctx.Err() != nil, errors.Is(err, syscall.EPIPE):
+		return exitDone // an interrupt or a closed pipe is how a tail ends
+	default:
+		return e.failQuery(e.database(name), err)
+	}
+}
+
+// tailing is a tail at work.
+type tailing struct {
+	env    *env
+	db     *query.DB
+	filter query.Filter
+	errors bool
+	asJSON bool
+}
+
+func (t *tailing) run(ctx context.Context, n int, follow bool) error {
+	// A closed pipe is then an error of the write, not the end of the process.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
+
+	tail, err := t.db.Tail(ctx)
+	if err != nil {
+		return err
+	}
+	defer tail.Close()
+	if err := t.printNewest(ctx, n); err != nil || !follow {
+		return err
+	}
+	tick := time.NewTicker(tailInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if changed, err := tail.Changed(ctx); err != nil {
+			return err
+		} else if changed {
+			if err := t.printStored(ctx, tail); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// printNewest prints the calls that tail begins with, the oldest first.
+func (t *tailing) printNewest(ctx context.Context, n int) error {
+	if n == 0 {
+		return nil
+	}
+	newest := t.db.Newest
+	if t.errors {
+		newest = t.db.Errors
+	}
+	calls, err := newest(ctx, t.filter, n)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(calls)
+	return t.print(calls)
+}
+
+// printStored prints what came since.
+func (t *tailing) printStored(ctx context.Context, tail *query.Tail) error {
+	for {
+		calls, err := tail.Next(ctx)
+		if err != nil || len(calls) == 0 {
+			return err
+		}
+		if err := t.print(slices.DeleteFunc(calls, func(c *query.Call) bool { return !t.takes(c) })); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *tailing) takes(c *query.Call) bool {
+	return (c.Failed || !t.errors) && c.Matches(t.filter)
+}
+
+func (t *tailing) print(calls []*query.Call) error {
+	var text []byte
+	for _, c := range calls {
+		if t.asJSON {
+			line, err := json.Marshal(newCallEntry(c))
+			if err != nil {
+				return err
+			}
+			text = append(append(text, line...), '\n')
+			continue
+		}
+		line := clockTime(c.Start) + "  " + callText(c) + "  " + humanDuration(c.Duration)
+		if c.Failed {
+			line += "  " + t.env.statusText(true)
+		}
+		text = append(append(text, line...), '\n')
+	}
+	_, err := t.env.stdout.Write(text)
+	return err
+}
