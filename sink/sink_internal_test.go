@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
 	"github.com/monitorgen/monitorgen/sink/internal/spooltest"
@@ -272,7 +273,7 @@ func TestCloseStopsListening(t *testing.T) {
 // A flush of our own run goes between the batches of what a dead process left.
 func TestFlushDoesNotWaitForLeftovers(t *testing.T) {
 	folder := t.TempDir()
-	const leftovers = 5000 // enough for the scheduler to let the flush begin
+	const leftovers = 5
 	dead := spooltest.New(t, folder, 1)
 	dead.Define(spooltest.Desk(), "")
 	var records [][]byte
@@ -285,34 +286,27 @@ func TestFlushDoesNotWaitForLeftovers(t *testing.T) {
 	mine.Define(spooltest.Desk(), "")
 	mine.Segment(wire.LaneNormal, 0, 1, spooltest.Price(leftovers+1).Record())
 
-	store := &steppedStore{step: make(chan struct{})}
-	d := NewDrainer(DrainerOptions{Spool: folder, Store: store, BatchSize: 1})
-	all, flushed := make(chan error), make(chan error)
-	go func() { all <- d.drainOne(context.Background(), dead.ID) }()
-	store.step <- struct{}{}
-	go func() { flushed <- d.drainOne(context.Background(), mine.ID) }()
-	for {
-		select {
-		case store.step <- struct{}{}:
-			continue
-		case err := <-flushed:
-			if err != nil || len(store.ids) > leftovers {
-				t.Errorf("flushed after %d leftovers, %v", len(store.ids)-1, err)
-			}
+	synctest.Test(t, func(t *testing.T) {
+		store := &steppedStore{step: make(chan struct{})}
+		d := NewDrainer(DrainerOptions{Spool: folder, Store: store, BatchSize: 1})
+		all, flushed := make(chan error, 1), make(chan error, 1)
+		go func() { all <- d.drainOne(context.Background(), dead.ID) }()
+		synctest.Wait() // for the first batch of the leftovers
+		go func() { flushed <- d.drainOne(context.Background(), mine.ID) }()
+		synctest.Wait() // for its turn
+		for range 2 {
+			store.step <- struct{}{}
+			synctest.Wait()
 		}
-		break
-	}
-	for {
-		select {
-		case store.step <- struct{}{}:
-			continue
-		case err := <-all:
-			if err != nil || len(store.ids) != leftovers+1 {
-				t.Errorf("stored %d, %v", len(store.ids), err)
-			}
+		if want := fmt.Sprint([]uint64{1, leftovers + 1}); store.String() != want {
+			t.Errorf("stored %v, want %v", store, want)
 		}
-		break
-	}
+		close(store.step)
+		if err := errors.Join(<-all, <-flushed); err != nil || len(store.ids) != leftovers+1 {
+			t.Errorf("stored %v, %v", store, err)
+		}
+		d.release()
+	})
 }
 
 // steppedStore writes one batch for each step.
