@@ -161,6 +161,11 @@ func (s *Sink) Recover(ctx context.Context) error {
 	if s.idle {
 		return nil
 	}
+	select {
+	case <-s.done:
+		return s.last
+	default:
+	}
 	if err := s.drainer.drainAll(ctx); err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}

@@ -434,3 +434,27 @@ func TestDatabaseGone(t *testing.T) {
 		})
 	}
 }
+
+// Programs that start at the same time make one database together.
+func TestOpenAtOnce(t *testing.T) {
+	for range 10 {
+		path := filepath.Join(t.TempDir(), "m.db")
+		errs := make(chan error)
+		const programs = 6
+		for range programs {
+			go func() {
+				s, err := Open(context.Background(), path)
+				if err == nil {
+					err = s.Close()
+				}
+				errs <- err
+			}()
+		}
+		for range programs {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		openStore(t, path).Close()
+	}
+}
