@@ -18,9 +18,10 @@ type Call struct {
 type ending struct {
 	took  int64 // nanoseconds
 	flags uint8
-	args  int   // bytes of arguments
-	err   error // that Fail was given first
-	text  string
+	args  int    // bytes of arguments
+	err   error  // that Fail was given first
+	text  string // of err, or of a panic
+	asked bool   // err gave text itself; else its method panicked
 	stack []byte
 }
 
@@ -40,10 +41,16 @@ func (s *Site) enter(c *Call) *Encoder {
 //go:norace
 func (g *goroutine) push(s *Site, c *Call) *Encoder {
 	n := len(g.frames)
-	if g.busy || n >= maxOpen {
+	if g.busy {
 		return nil
 	}
 	now := nanotime()
+	if n >= maxOpen {
+		if sp := recorder.current(); sp != nil {
+			sp.drop(s, now, false)
+		}
+		return nil
+	}
 	kept := g.keeps(s, now)
 	if n == cap(g.frames) {
 		g.growFrames()
@@ -140,8 +147,8 @@ func (c *Call) Fail(err error) {
 		return
 	}
 	g.ending.flags |= wire.FlagError
-	text, _ := g.errorText(err)
-	g.ending.err, g.ending.text = err, text
+	text, ok := g.errorText(err)
+	g.ending.err, g.ending.text, g.ending.asked = err, text, ok
 }
 
 // Results returns an encoder for the results, or nil when none are wanted. For
@@ -180,6 +187,9 @@ func (c *Call) Commit() {
 	}
 	g.encoder.truncate(f.start)
 	g.frames = g.frames[:c.index]
+	if g.raised.depth != 0 && (c.index == 0 || g.ending.flags&wire.FlagPanic == 0) {
+		g.raised = raised{} // the panic was recovered, or is about to leave our sight
+	}
 	g.ending = ending{}
 	if c.index == 0 {
 		g.encoder.shrink()

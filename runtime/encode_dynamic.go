@@ -16,8 +16,8 @@ func (e *Encoder) Error(err error) {
 		e.tag(wire.TagNil)
 		return
 	}
-	if e.owner.ending.err != nil && sameInterface(e.owner.ending.err, err) {
-		e.text(wire.TagText, e.owner.ending.text) // Fail asked it already
+	if end := &e.owner.ending; end.err != nil && sameInterface(end.err, err) {
+		e.methodText(end.text, end.asked) // Fail has it already
 		return
 	}
 	text, ok := e.owner.errorText(err)

@@ -96,7 +96,10 @@ func newGoroutine(g unsafe.Pointer, id uint64) *goroutine {
 //go:norace
 func current() *goroutine {
 	if !located.g {
-		return byPrintedID()
+		raceLoud()
+		g := byPrintedID()
+		raceQuiet()
+		return g
 	}
 	addr := getg()
 	g := goroutines.find(uintptr(addr))

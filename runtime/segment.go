@@ -2,7 +2,10 @@ package runtime
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
@@ -42,6 +45,20 @@ func (s *shard) nextSegment(room int) *segment {
 		}
 	}
 	return next
+}
+
+// syncSegment writes a segment to the disk. One that a drainer has deleted needs
+// it no more.
+func syncSegment(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return file.Sync()
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -12,6 +12,7 @@ import (
 // segment is a file that is written by system calls, on platforms where the
 // standard library maps no memory.
 type segment struct {
+	path string
 	file *os.File
 	size int
 }
@@ -31,7 +32,7 @@ func newSegment(path string, size int, header []byte) (*segment, error) {
 		os.Remove(path)
 		return nil, fmt.Errorf("make %s: %w", path, err)
 	}
-	return &segment{file: file, size: size}, nil
+	return &segment{path: path, file: file, size: size}, nil
 }
 
 // write stores a record, its first word in a second system call, which
@@ -48,8 +49,6 @@ func (s *segment) write(at int, record []byte) bool {
 func (s *segment) end(at int) { s.file.WriteAt([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, int64(at)) }
 
 func (s *segment) release() { s.file.Close() }
-
-func (s *segment) sync() error { return s.file.Sync() }
 
 // lock is a file that is open for as long as the process records. Nobody else
 // can tell by it whether the process lives: the standard library has no lock

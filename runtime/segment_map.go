@@ -4,10 +4,9 @@ package runtime
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -88,47 +87,36 @@ func fillZeros(fd, size int) error {
 	return nil
 }
 
-// write stores a record: its first word last and atomically, which publishes it.
+// write stores a record: its first word last and atomically, which publishes
+// it. It returns false when the file has become smaller than its mapping, or
+// the disk failed; the process would die of either.
 //
 //go:norace
-func (s *segment) write(at int, record []byte) bool {
+func (s *segment) write(at int, record []byte) (ok bool) {
+	before := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(before)
+		if !ok {
+			recover()
+		}
+	}()
 	copyBytes(s.mem[at+wire.RecordHeaderSize:], record[wire.RecordHeaderSize:])
-	s.publish(at, record)
-	return true
-}
-
-// publish stores the first word of a record. On arm64 an atomic store is a
-// store-release: whoever sees the word sees the body.
-//
-//go:norace
-func (s *segment) publish(at int, record []byte) {
 	word := (*uint64)(unsafe.Pointer(&s.mem[at]))
+	// On arm64 this is a store-release: whoever sees the word sees the body.
 	atomic.StoreUint64(word, binary.NativeEndian.Uint64(record))
+	return true
 }
 
 // end marks the segment as complete.
 //
 //go:norace
-func (s *segment) end(at int) { s.publish(at, endMark[:]) }
+func (s *segment) end(at int) { s.write(at, endMark[:]) }
 
 // endMark is a word with wire.SegmentEnd in place of a record's size.
 var endMark = [wire.RecordHeaderSize]byte{0xff, 0xff, 0xff, 0xff}
 
 // release gives the mapping back; the file stays.
 func (s *segment) release() { syscall.Munmap(s.mem) }
-
-// sync writes the segment to the disk. One that a drainer has deleted needs it no more.
-func (s *segment) sync() error {
-	file, err := os.OpenFile(s.path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	return file.Sync()
-}
 
 // lock is the descriptor of a locked file.
 type lock int

@@ -165,19 +165,21 @@ func (s *shard) grow(record []byte) outcome {
 	raceQuiet()
 
 	s.mu.Lock()
-	if next == nil {
+	var old *segment
+	result := stored
+	if next != nil {
+		old = s.change(next)
+	} else {
 		s.retry = nanotime() + retryAfter
-		result := s.refuse(record)
-		s.mu.Unlock()
-		return result
 	}
-	old := s.change(next)
-	s.put(record)
+	if !s.put(record) {
+		result = s.refuse(record)
+	}
 	s.mu.Unlock()
 	if old != nil {
 		old.release()
 	}
-	return stored
+	return result
 }
 
 // change goes on to the next segment and takes along what was pending. mu is held.
@@ -189,12 +191,14 @@ func (s *shard) change(next *segment) (old *segment) {
 		old.end(s.at)
 	}
 	s.segment, s.at, s.retry = next, wire.SegmentHeaderSize, 0
-	for rest := s.pending; len(rest) > 0; {
-		size := recordSize(rest)
-		s.put(rest[:size])
-		rest = rest[size:]
+	for len(s.pending) > 0 {
+		size := recordSize(s.pending)
+		if !s.put(s.pending[:size]) {
+			return old // more came in the meantime than there is room for
+		}
+		s.pending, s.pendingRecords = s.pending[size:], s.pendingRecords-1
 	}
-	s.pending, s.pendingRecords = nil, 0
+	s.pending = nil
 	return old
 }
 
@@ -203,15 +207,16 @@ func (s *shard) change(next *segment) (old *segment) {
 //go:norace
 func (s *shard) flush() bool {
 	s.mu.Lock()
-	none := len(s.pending) == 0
-	s.retry = 0
+	pending := s.pending
+	s.pending, s.pendingRecords, s.retry = nil, 0, 0
 	s.mu.Unlock()
-	if none {
-		return true
+	for len(pending) > 0 {
+		size := recordSize(pending)
+		s.append(pending[:size], nanotime())
+		pending = pending[size:]
 	}
-	s.grow(nil)
 	s.mu.Lock()
-	none = len(s.pending) == 0
+	none := len(s.pending) == 0
 	s.mu.Unlock()
 	return none
 }
@@ -228,14 +233,17 @@ func (s *shard) close() {
 	}
 }
 
+// sync writes the current segment to the disk.
+//
 //go:norace
 func (s *shard) sync() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.segment == nil {
+	current := s.segment
+	s.mu.Unlock()
+	if current == nil {
 		return nil
 	}
-	return s.segment.sync()
+	return syncSegment(current.path)
 }
 
 //go:norace

@@ -246,7 +246,7 @@ func (sp *spool) undrained() (int64, error) {
 func (sp *spool) complain(err error) {
 	if !sp.warned {
 		sp.warned = true
-		warn("the spool cannot be written, calls are being lost: %v", err)
+		warn("the spool cannot be written: %v; failed calls wait in memory for room, all others are dropped", err)
 	}
 }
 
