@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -145,7 +146,7 @@ func (c *companion) enter(fn *Function, cl *call) {
 	c.open("func %s%s(%s) (c %s.Call) {", cl.enter, c.typeParamList(typeParams(fn.sig)), strings.Join(params, ", "), c.runtime)
 	c.stmt("s := %s.Lookup(%#x)", c.runtime, fn.Key)
 	c.open("if s == nil {")
-	c.stmt("s = %s.Define(%#x, %s, %q)", c.runtime, fn.Key, c.describe, fn.Options.runtimeText(fn.Process))
+	c.stmt("s = %s.Define(%#x, %s, %q)", c.runtime, fn.Key, c.describe, fn.Options.runtimeText(fn.Process, fn.fails()))
 	c.close("}")
 	if len(params) == 0 {
 		c.stmt("s.Enter(&c)")
@@ -160,6 +161,11 @@ func (c *companion) enter(fn *Function, cl *call) {
 	}
 	c.stmt("return")
 	c.close("}\n")
+}
+
+// fails tells whether a result can say that the call failed.
+func (fn *Function) fails() bool {
+	return slices.ContainsFunc(fn.values, func(v *value) bool { return v.isError })
 }
 
 // end writes the function that is deferred with pointers to the results.

@@ -246,9 +246,12 @@ func (o Options) text() string {
 }
 
 // runtimeText returns what the runtime needs of the options, with the process
-// name for its console line.
-func (o Options) runtimeText(process string) string {
+// name for its console line and whether a result can say that the call failed.
+func (o Options) runtimeText(process string, fails bool) string {
 	parts := []string{"process=" + strconv.Quote(process)}
+	if fails {
+		parts = append(parts, "fails=true")
+	}
 	for _, kv := range [][2]string{{"sample", o.Sample}, {"rate", o.Rate}, {"slow", o.Slow}, {"max", o.Max}, {"depth", o.Depth}} {
 		if kv[1] != "" {
 			parts = append(parts, kv[0]+"="+kv[1])

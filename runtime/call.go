@@ -44,6 +44,9 @@ func (g *goroutine) push(s *Site, c *Call) *Encoder {
 	if g.busy {
 		return nil
 	}
+	if n > 0 && s.passes(g) {
+		return nil
+	}
 	now := nanotime()
 	if n >= maxOpen {
 		if sp := recorder.current(); sp != nil {

@@ -26,6 +26,7 @@ type recording struct {
 	lastSite, lastPackage uint32
 	keep                  uint64 // sample of sites that have none of their own
 	console               bool
+	overflow              uint32 // the normal lane is full; atomic
 	wait                  bool
 }
 
@@ -190,6 +191,9 @@ func (r *recording) publish(g *goroutine, f *frame, record []byte) {
 	for {
 		switch shard.append(record, now) {
 		case stored:
+			if !failed {
+				r.overflows(false)
+			}
 			if r.console {
 				raceLoud()
 				printCall(f.site, &g.ending)
@@ -203,6 +207,7 @@ func (r *recording) publish(g *goroutine, f *frame, record []byte) {
 			return
 		case full:
 			if !r.wait {
+				r.overflows(true)
 				sp.drop(f.site, now, false)
 				return
 			}

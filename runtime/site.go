@@ -16,6 +16,7 @@ type Site struct {
 	// number of the site in its run's definitions, from 1 on
 	number  uint32
 	dropped uint64 // calls that a full normal lane did not take, not yet reported; atomic
+	passed  uint64 // calls that passed a full lane, not yet reported; atomic
 	sampled uint64 // rate limit: second of the run, and calls in it; atomic
 
 	siteOptions

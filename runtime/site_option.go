@@ -25,6 +25,7 @@ type siteOptions struct {
 	slow     int64  // nanoseconds: shorter calls without an error are not kept
 	maxBytes int    // of a string
 	depth    int    // of nested values
+	fails    bool   // it has a result that implements error
 }
 
 // keepAll is the sample that keeps every call.
@@ -97,6 +98,8 @@ func (o *siteOptions) set(key, value string) {
 		if n, err := strconv.Atoi(value); err == nil && n > 0 {
 			o.maxBytes = n
 		}
+	case "fails":
+		o.fails = value == "true"
 	case "depth":
 		if n, err := strconv.Atoi(value); err == nil && n >= 0 {
 			o.depth = n

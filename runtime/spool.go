@@ -33,7 +33,6 @@ type spool struct {
 	warned  bool // under growing
 
 	reported int64  // nanotime of the last report of drops; atomic
-	unsaid   uint32 // there are drops that are not reported; atomic
 	dropped  uint64 // atomic
 	lost     uint64 // atomic
 }
@@ -122,7 +121,6 @@ const reportEvery = 100 * int64(time.Millisecond)
 //go:norace
 func (sp *spool) drop(s *Site, now int64, failed bool) {
 	atomic.AddUint64(&s.dropped, 1)
-	atomic.StoreUint32(&sp.unsaid, 1)
 	if failed {
 		atomic.AddUint64(&sp.lost, 1)
 	} else {
@@ -135,26 +133,26 @@ func (sp *spool) drop(s *Site, now int64, failed bool) {
 }
 
 // reportDrops writes how many calls of each site were dropped since the last
-// report. The error lane takes it: it is not bounded.
+// report. The error lane takes it: it is not bounded. It returns false if the
+// disk has no room for that.
 //
 //go:norace
-func (sp *spool) reportDrops(now int64) {
-	if !atomic.CompareAndSwapUint32(&sp.unsaid, 1, 0) {
-		return
-	}
+func (sp *spool) reportDrops(now int64) bool {
 	for i := range sites {
 		for s := (*Site)(atomic.LoadPointer(&sites[i])); s != nil; s = s.next {
-			n := atomic.SwapUint64(&s.dropped, 0)
+			passed := atomic.SwapUint64(&s.passed, 0)
+			atomic.AddUint64(&sp.dropped, passed)
+			n := atomic.SwapUint64(&s.dropped, 0) + passed
 			if n == 0 {
 				continue
 			}
 			if r := sp.errors[0].append(dropsRecord(s, n, wallTime(now)), now); r != stored {
 				atomic.AddUint64(&s.dropped, n)
-				atomic.StoreUint32(&sp.unsaid, 1)
-				return
+				return false
 			}
 		}
 	}
+	return true
 }
 
 var errPending = errors.New("the disk has no room for failed calls; they are kept in memory")
@@ -163,13 +161,13 @@ var errPending = errors.New("the disk has no room for failed calls; they are kep
 func (sp *spool) flush() error {
 	raceQuiet()
 	defer raceLoud()
-	sp.reportDrops(nanotime())
+	said := sp.reportDrops(nanotime())
 	for i := range sp.errors {
 		if !sp.errors[i].flush() {
 			return fmt.Errorf("flush the spool: %w", errPending)
 		}
 	}
-	if atomic.LoadUint32(&sp.unsaid) != 0 {
+	if !said {
 		return fmt.Errorf("flush the spool: %w", errors.New("the disk has no room to say what was dropped"))
 	}
 	return nil
