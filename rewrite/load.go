@@ -115,14 +115,15 @@ func (l *loader) list(ctx context.Context) ([]string, error) {
 	}
 	candidates := make(map[string]bool)
 	visit := func(p *packages.Package) error {
-		if !l.ours(p) || candidates[p.PkgPath] {
+		if !l.ours(p) {
 			return nil
 		}
 		if strings.Contains(p.ID, ".test]") && !l.sel.Tests {
 			return nil // a variant that adds test files only
 		}
 		found, err := l.candidate(p)
-		candidates[p.PkgPath] = found
+		// A package may come again with its test files.
+		candidates[p.PkgPath] = candidates[p.PkgPath] || found
 		return err
 	}
 	if l.sel.Closure {
