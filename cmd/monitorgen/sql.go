@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"unicode/utf8"
 
@@ -76,18 +77,32 @@ func (e *env) printRows(table *query.Table) {
 	for _, c := range table.Columns {
 		t.head = append(t.head, oneLine(c))
 	}
-	for i, row := range table.Rows {
-		var cells []string
-		for column, v := range row {
-			cells = append(cells, oneLine(cellText(v, "NULL")))
-			switch v.(type) {
-			case int64, float64:
-				t.right[column] = t.right[column] || i == 0
-			}
+	for i := range table.Columns {
+		t.right[i] = numbers(table, i)
+	}
+	for _, row := range table.Rows {
+		cells := make([]string, len(row))
+		for i, v := range row {
+			cells[i] = oneLine(cellText(v, "NULL"))
 		}
 		t.add(cells...)
 	}
 	t.print(e.stdout)
+}
+
+// numbers reports whether a column holds numbers, and NULL, alone.
+func numbers(table *query.Table, column int) bool {
+	found := false
+	for _, row := range table.Rows {
+		switch row[column].(type) {
+		case int64, float64:
+			found = true
+		case nil:
+		default:
+			return false
+		}
+	}
+	return found
 }
 
 func (e *env) printCSV(table *query.Table) {
@@ -108,11 +123,20 @@ func cellText(v any, null string) string {
 	case nil:
 		return null
 	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64)
+		return floatText(v)
 	case []byte:
 		return bytesText(v)
 	}
 	return fmt.Sprint(v)
+}
+
+// floatText shows small and large numbers, as far as they are readable, in full.
+func floatText(f float64) string {
+	format := byte('g')
+	if size := math.Abs(f); size >= 1e-9 && size < 1e15 {
+		format = 'f'
+	}
+	return strconv.FormatFloat(f, format, -1, 64)
 }
 
 // bytesText shows a blob: as text if it is, else as hexadecimal digits.

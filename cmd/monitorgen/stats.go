@@ -123,7 +123,7 @@ func (e *env) printStats(w io.Writer, all []query.FunctionStats) {
 
 func printMoreFunctions(w io.Writer, n int) {
 	if n > 0 {
-		fmt.Fprintf(w, "… %s more\n", plural(int64(n), "function"))
+		fmt.Fprintf(w, "… %s\n", plural(int64(n), "more function"))
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -133,22 +134,24 @@ func (t *tailing) takes(c *query.Call) bool {
 }
 
 func (t *tailing) print(calls []*query.Call) error {
-	var text []byte
+	var text bytes.Buffer
+	lines := json.NewEncoder(&text)
+	lines.SetEscapeHTML(false)
 	for _, c := range calls {
-		if t.asJSON {
-			line, err := json.Marshal(newCallEntry(c))
-			if err != nil {
-				return err
-			}
-			text = append(append(text, line...), '\n')
-			continue
+		if !t.asJSON {
+			text.WriteString(t.line(c))
+		} else if err := lines.Encode(newCallEntry(c)); err != nil {
+			return err
 		}
-		line := clockTime(c.Start) + "  " + callText(c) + "  " + humanDuration(c.Duration)
-		if c.Failed {
-			line += "  " + t.env.statusText(true)
-		}
-		text = append(append(text, line...), '\n')
 	}
-	_, err := t.env.stdout.Write(text)
+	_, err := t.env.stdout.Write(text.Bytes())
 	return err
+}
+
+func (t *tailing) line(c *query.Call) string {
+	line := clockTime(c.Start) + "  " + callText(c) + "  " + humanDuration(c.Duration)
+	if c.Failed {
+		line += "  " + t.env.statusText(true)
+	}
+	return line + "\n"
 }

@@ -182,19 +182,12 @@ func (e *env) printCalls(c *treeCut, node *query.Node, indent string, rest int64
 			branch, below = "└─ ", "   "
 		}
 		if l.node == nil {
-			fmt.Fprintf(e.stdout, "%s%s… %s\n", indent, branch, moreCalls(l.more))
+			fmt.Fprintf(e.stdout, "%s%s… %s\n", indent, branch, plural(l.more, "more call"))
 			continue
 		}
 		fmt.Fprintln(e.stdout, indent+branch+e.nodeText(l.node))
 		e.printCalls(c, l.node, indent+below, 0)
 	}
-}
-
-func moreCalls(n int64) string {
-	if n == 1 {
-		return "1 more call"
-	}
-	return withCommas(n) + " more calls"
 }
 
 func (e *env) nodeText(n *query.Node) string {
