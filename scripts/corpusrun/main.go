@@ -78,8 +78,8 @@ func run(ctx context.Context, keep string, names []string) error {
 func choose(names []string) ([]module, error) {
 	var all []module
 	for _, line := range strings.Split(strings.TrimSpace(moduleList), "\n")[1:] {
-		f := strings.Split(line, "\t")
-		all = append(all, module{f[0], f[1], strings.Fields(f[2]), f[3]})
+		f := append(strings.Split(line, "\t"), "") // the last column may be empty
+		all = append(all, module{path: f[0], version: f[1], packages: strings.Fields(f[2]), skip: f[3]})
 	}
 	if len(names) == 0 {
 		return all, nil
@@ -303,7 +303,7 @@ func (r *trial) stored(ctx context.Context, db string) (string, error) {
 		(SELECT count(*) FROM process_trace WHERE parent_id IS NOT NULL AND parent_id <> 0) AS nested,
 		(SELECT count(*) FROM (SELECT 1 FROM data_trace WHERE data_type = 'INPUT' LIMIT 1000)) AS inputs,
 		(SELECT count(*) FROM (SELECT 1 FROM data_trace WHERE data_type = 'OUTPUT' LIMIT 1000)) AS outputs,
-		(SELECT coalesce(sum(value), 0) FROM sink_stats WHERE name = 'drops') AS drops`)
+		(SELECT coalesce(sum(dropped), 0) FROM drops) AS drops`)
 	if err != nil {
 		return "", err
 	}
