@@ -19,7 +19,7 @@ type Table struct {
 // What SQL refuses to run.
 var (
 	ErrSeveralStatements = errors.New("more than one statement")
-	ErrNotReading        = errors.New("only SELECT, WITH, VALUES and EXPLAIN: the database is read-only here")
+	ErrNotReading        = errors.New("not run: statements begin with SELECT, WITH, VALUES or EXPLAIN here")
 	ErrNoStatement       = errors.New("no statement")
 )
 
@@ -80,9 +80,9 @@ func single(text string) (string, error) {
 		if statement == "" {
 			return "", ErrNoStatement
 		}
-		return "", fmt.Errorf("%w, not %q", ErrNotReading, statement)
+		return "", fmt.Errorf("%q is %w", statement, ErrNotReading)
 	default:
-		return "", fmt.Errorf("%w, not %s", ErrNotReading, word)
+		return "", fmt.Errorf("%s is %w", word, ErrNotReading)
 	}
 }
 
