@@ -134,6 +134,7 @@ func (r *recording) open(o Options) error {
 		return err
 	}
 	r.keep, r.console, r.wait = o.sample(), o.Console, o.Overflow == Wait
+	r.overflows(false)
 	r.setCurrent(sp)
 	r.defineAll(sp)
 	return nil

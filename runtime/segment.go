@@ -22,12 +22,14 @@ func (s *shard) nextSegment(room int) *segment {
 		size = (need + pageSize - 1) / pageSize * pageSize
 	}
 	if s.lane == wire.LaneNormal {
-		used, err := s.spool.undrained()
+		used, own, err := s.spool.undrained(s.index)
 		if err != nil {
 			s.spool.complain(err)
 			return nil
 		}
-		if used > 0 && used+int64(size) > s.spool.max {
+		// A drainer deletes a segment only when there is a next one: with a
+		// single segment the shard has to go on, or it never would.
+		if own > 1 && used+int64(size) > s.spool.max {
 			return nil
 		}
 	}

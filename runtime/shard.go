@@ -127,10 +127,14 @@ func (s *shard) refuse(record []byte) outcome {
 	case s.lane == wire.LaneDefinition || len(s.pending)+len(record) > maxPending:
 		return lost
 	}
-	kept := make([]byte, len(s.pending)+len(record))
-	copyBytes(kept, s.pending)
-	copyBytes(kept[len(s.pending):], record)
-	s.pending = kept
+	n := len(s.pending)
+	if n+len(record) > cap(s.pending) {
+		grown := make([]byte, n, 2*(n+len(record)))
+		copyBytes(grown, s.pending)
+		s.pending = grown
+	}
+	s.pending = s.pending[:n+len(record)]
+	copyBytes(s.pending[n:], record)
 	s.pendingRecords++
 	return stored
 }

@@ -221,23 +221,26 @@ func (sp *spool) stats() Statistics {
 	return st
 }
 
-// undrained is the size of the normal segments that nobody has drained yet.
-func (sp *spool) undrained() (int64, error) {
+// undrained is the size of the normal segments that nobody has drained yet, and
+// how many of them are of one shard.
+func (sp *spool) undrained(shard uint32) (size int64, own int, err error) {
 	entries, err := os.ReadDir(sp.dir)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var sum int64
 	for _, e := range entries {
-		lane, _, _, ok := wire.ParseSegmentName(e.Name())
+		lane, of, _, ok := wire.ParseSegmentName(e.Name())
 		if !ok || lane != wire.LaneNormal {
 			continue
 		}
+		if of == shard {
+			own++
+		}
 		if info, err := e.Info(); err == nil {
-			sum += info.Size()
+			size += info.Size()
 		}
 	}
-	return sum, nil
+	return size, own, nil
 }
 
 // complain warns once that the spool cannot be written.

@@ -34,8 +34,8 @@ type Options struct {
 	// "-spool" behind it, where MONITOR_DB or else monitor.db is the database.
 	Spool string
 	// SpoolMax bounds the normal lane of this process, in bytes of segments that
-	// nobody has drained yet. Default 64 MiB. At least one segment, of 64 KiB or
-	// more, is there whatever the bound.
+	// nobody has drained yet. Default 64 MiB. Each of up to 16 shards may have
+	// two segments, of 64 KiB or more, whatever the bound.
 	SpoolMax int64
 	// Overflow is what a full normal lane does to a call. Default Drop.
 	Overflow Overflow

@@ -1,0 +1,378 @@
+package runtime_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
+	monitor "github.com/monitorgen/monitorgen/runtime"
+)
+
+func TestKeysThatCollide(t *testing.T) {
+	base := newKey() << 32
+	keys := []uint64{base, base + uint64(monitor.TableSize), base + 2*uint64(monitor.TableSize)}
+	r := recording(t, monitor.Options{}, func() {
+		for round := 0; round < 3; round++ {
+			for i, key := range keys {
+				record(key, "", i, nothing)
+			}
+		}
+	})
+	for i, key := range keys {
+		calls := r.of(key)
+		if len(calls) != 3 {
+			t.Errorf("%d calls of key %d, want 3", len(calls), i)
+		}
+		if s := monitor.Define(key, testPackage, ""); s == nil || s != monitor.Define(key, testPackage, "") {
+			t.Errorf("key %d has more than one site", i)
+		}
+	}
+}
+
+// Many goroutines meet new sites at once: each is defined once.
+func TestDefineAtOnce(t *testing.T) {
+	const sites, goroutines = 50, 8
+	var keys [sites]uint64
+	for i := range keys {
+		keys[i] = newKey()
+	}
+	r := recording(t, monitor.Options{}, func() {
+		var wg sync.WaitGroup
+		for i := 0; i < goroutines; i++ {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for _, key := range keys {
+					record(key, "", 1, nothing)
+				}
+			}()
+		}
+		wg.Wait()
+	})
+	defined := make(map[uint64]int)
+	for _, s := range r.sites {
+		defined[s.key]++
+	}
+	for _, key := range keys {
+		if defined[key] != 1 || len(r.of(key)) != goroutines {
+			t.Errorf("a site with %d definitions and %d calls", defined[key], len(r.of(key)))
+		}
+	}
+}
+
+func TestStartTwice(t *testing.T) {
+	if monitor.RunID() != "" || monitor.Stats().Recording {
+		t.Fatal("recording is on already")
+	}
+	recording(t, monitor.Options{}, func() {
+		if err := monitor.Start(monitor.Options{Spool: t.TempDir()}); !errors.Is(err, monitor.ErrStarted) {
+			t.Errorf("a second Start returns %v", err)
+		}
+		if id := monitor.RunID(); len(id) != 32 || !monitor.Stats().Recording {
+			t.Errorf("run %q", id)
+		}
+	})
+	if err := monitor.Stop(); err != nil {
+		t.Errorf("a Stop when nothing is recorded returns %v", err)
+	}
+	if err := monitor.Flush(); err != nil {
+		t.Errorf("a Flush when nothing is recorded returns %v", err)
+	}
+}
+
+func TestStartCannot(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := monitor.Start(monitor.Options{Spool: filepath.Join(file, "spool")}); err == nil {
+		monitor.Stop()
+		t.Error("a spool below a file")
+	}
+	if err := monitor.Start(monitor.Options{Spool: t.TempDir(), Sample: 2}); err == nil {
+		monitor.Stop()
+		t.Error("a sample of 2")
+	}
+	if got := record(newKey(), "", 1, nothing); got != nil {
+		t.Error(got)
+	}
+}
+
+// A second run defines everything again.
+func TestRunAfterRun(t *testing.T) {
+	key := newKey()
+	var ids [2]string
+	for i := range ids {
+		r := recording(t, monitor.Options{}, func() {
+			ids[i] = monitor.RunID()
+			record(key, "", i, nothing)
+		})
+		if c := r.one(t, key); c.args != string(rune('0'+i)) {
+			t.Errorf("%+v", c)
+		}
+	}
+	if ids[0] == ids[1] {
+		t.Error("two runs have one id")
+	}
+}
+
+func TestSources(t *testing.T) {
+	monitor.Source("example.com/before", "a.go", "package before")
+	r := recording(t, monitor.Options{}, func() {
+		monitor.Source("example.com/during", "b.go", strings.Repeat("// long\n", 100_000))
+	})
+	if r.sources["example.com/before/a.go"] != "package before" || len(r.sources["example.com/during/b.go"]) != 800_000 {
+		t.Errorf("%d sources", len(r.sources))
+	}
+}
+
+func TestPermissions(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "spool")
+	if err := monitor.Start(monitor.Options{Spool: dir}); err != nil {
+		t.Fatal(err)
+	}
+	price(1, "ACME", 1)
+	if err := monitor.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	files := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		want := fs.FileMode(0o600)
+		if d.IsDir() {
+			want = 0o700
+		}
+		if info.Mode().Perm() != want {
+			t.Errorf("%s: %v", path, info.Mode())
+		}
+		files++
+		return nil
+	})
+	if err != nil || files < 5 { // two folders, the lock, definitions, a segment
+		t.Errorf("%d files, %v", files, err)
+	}
+}
+
+// Records that fill many segments are all there, in order within each stream.
+func TestManySegments(t *testing.T) {
+	key := newKey()
+	const calls = 40_000
+	r := recording(t, monitor.Options{}, func() {
+		onGoroutine(func() {
+			for i := 0; i < calls; i++ {
+				record(key, "", i, nothing)
+			}
+		})
+	})
+	all := r.of(key)
+	if len(all) != calls {
+		t.Fatalf("%d calls, want %d", len(all), calls)
+	}
+	for i := 1; i < calls; i++ {
+		if all[i].id <= all[i-1].id {
+			t.Fatalf("call %d comes after call %d", all[i].id, all[i-1].id)
+		}
+	}
+}
+
+// segments returns the paths of a lane's segments in a spool of one run.
+func segments(t testing.TB, spool string, lane wire.Lane) (paths []string) {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(spool, "*", "*"+wire.SegmentSuffix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range all {
+		if l, _, _, ok := wire.ParseSegmentName(filepath.Base(path)); ok && l == lane {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// A full lane takes calls again when somebody has drained it, and the counts of
+// what it did not take are written without being asked for.
+func TestDropAndRecover(t *testing.T) {
+	key, again := newKey(), newKey()
+	dir := t.TempDir()
+	const bound = 256 << 10
+	if err := monitor.Start(monitor.Options{Spool: dir, SpoolMax: bound}); err != nil {
+		t.Fatal(err)
+	}
+	defer monitor.Stop()
+	taken := 0
+	for calls := 0; monitor.Stats().Dropped == 0; calls++ {
+		if calls > 100_000 {
+			t.Fatal("the lane does not get full")
+		}
+		record(key, "", calls, nothing)
+		taken = calls
+	}
+	if err := record(key, "", 0, func() error { return errNegative }); err != errNegative {
+		t.Errorf("the function returned %v", err)
+	}
+	var size int64
+	full := segments(t, dir, wire.LaneNormal)
+	for _, path := range full {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	if size > bound || size < bound/2 {
+		t.Errorf("%d bytes of segments, the bound is %d", size, bound)
+	}
+	if got := len(readRun(t, dir).of(key)); got != taken+1 {
+		t.Errorf("%d calls before the first that was dropped, and an error, want %d", got, taken+1)
+	}
+	for _, path := range full {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for monitor.Stats().Calls == uint64(taken) {
+		record(again, "", 1, nothing)
+	}
+	if err := monitor.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	r := readRun(t, dir)
+	if len(r.of(again)) != 1 || r.drops[key] == 0 {
+		t.Errorf("%d calls after draining, %d drops", len(r.of(again)), r.drops[key])
+	}
+}
+
+// With Wait, nothing is dropped: callers go on when somebody drains.
+func TestWait(t *testing.T) {
+	key := newKey()
+	const calls, goroutines = 3000, 4
+	dir := t.TempDir()
+	if err := monitor.Start(monitor.Options{Spool: dir, SpoolMax: 128 << 10, Overflow: monitor.Wait}); err != nil {
+		t.Fatal(err)
+	}
+	defer monitor.Stop()
+	var done atomic.Bool
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		var wg sync.WaitGroup
+		for i := 0; i < goroutines; i++ {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for n := 0; n < calls; n++ {
+					record(key, "", n, nothing)
+				}
+			}()
+		}
+		wg.Wait()
+		done.Store(true)
+	}()
+	for !done.Load() { // a drainer that takes what is complete
+		for _, path := range segments(t, dir, wire.LaneNormal) {
+			if segmentIsComplete(t, path) {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	<-finished
+	if st := monitor.Stats(); st.Calls != calls*goroutines || st.Dropped != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// segmentIsComplete tells whether a later segment of the stream exists.
+func segmentIsComplete(t testing.TB, path string) bool {
+	lane, shard, number, ok := wire.ParseSegmentName(filepath.Base(path))
+	if !ok {
+		t.Fatalf("%s: not a segment", path)
+	}
+	_, err := os.Stat(filepath.Join(filepath.Dir(path), wire.SegmentName(lane, shard, number+1)))
+	return err == nil
+}
+
+// A program goes on when its spool is taken away.
+func TestSpoolIsRemoved(t *testing.T) {
+	quiet(t)
+	key := newKey()
+	dir := t.TempDir()
+	if err := monitor.Start(monitor.Options{Spool: dir}); err != nil {
+		t.Fatal(err)
+	}
+	record(key, "", 1, nothing)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < 20_000; i++ {
+		if err := record(key, "", i, func() error { return errNegative }); err != errNegative {
+			t.Fatal(err)
+		}
+		record(key, "", i, nothing)
+	}
+	st := monitor.Stats()
+	if st.Dropped == 0 || st.Pending == 0 {
+		t.Errorf("%+v", st)
+	}
+	if err := monitor.Stop(); err == nil {
+		t.Error("Stop does not say that failed calls are lost")
+	}
+}
+
+// A segment that is cut off underneath does not end the program, and recording
+// goes on in the next one.
+func TestSegmentIsTruncated(t *testing.T) {
+	key, after := newKey(), newKey()
+	dir := t.TempDir()
+	if err := monitor.Start(monitor.Options{Spool: dir}); err != nil {
+		t.Fatal(err)
+	}
+	defer monitor.Stop()
+	record(key, "", 1, nothing)
+	for _, path := range segments(t, dir, wire.LaneNormal) {
+		if err := os.Truncate(path, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record(after, "", 2, nothing)
+	if err := monitor.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range segments(t, dir, wire.LaneNormal) {
+		if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+			os.Remove(path)
+		}
+	}
+	if c := readRun(t, dir).one(t, after); c.args != "2" {
+		t.Errorf("%+v", c)
+	}
+}
+
+// quiet sends standard error, where the recorder warns, elsewhere for a test.
+func quiet(t *testing.T) {
+	t.Helper()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := os.Stderr
+	os.Stderr = null
+	t.Cleanup(func() {
+		os.Stderr = was
+		null.Close()
+	})
+}
