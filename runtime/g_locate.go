@@ -26,12 +26,16 @@ func locate() {
 		before := goruntime.NumGoroutine()
 		located.idOffset, located.g = locateID()
 		located.panics = located.g && panicsAreSeen()
-		// The goroutines have said their last word but may not be gone yet.
-		for i := 0; i < 1000 && goruntime.NumGoroutine() > before; i++ {
+		// The goroutines have said their last word but may not be gone yet; or
+		// the program has started others meanwhile.
+		for until := nanotime() + patience; goruntime.NumGoroutine() > before && nanotime() < until; {
 			goruntime.Gosched()
 		}
 	})
 }
+
+// patience is how long locate waits for its goroutines to be gone, in nanoseconds.
+const patience = 20_000_000
 
 // searched is how much of a g is looked at; a g is larger on every 64-bit platform.
 const searched = 400

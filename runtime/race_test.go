@@ -2,4 +2,74 @@
 
 package runtime_test
 
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	goruntime "runtime"
+	"strings"
+	"testing"
+)
+
 const raceDetector = true
+
+var shared int
+
+// flag is how the children's goroutines take turns behind the detector's back.
+var flag bool
+
+//go:norace
+func raise() { flag = true }
+
+//go:norace
+func await() {
+	for !flag {
+		goruntime.Gosched()
+	}
+}
+
+func init() {
+	children["race"] = func() { meet(func() {}, func() {}) }
+	children["no race"] = func() {
+		ready := make(chan struct{})
+		meet(func() { close(ready) }, func() { <-ready })
+	}
+}
+
+// meet lets two goroutines write to one variable, each with a recorded call next
+// to the write: the recorder must not be what orders them.
+func meet(release, acquire func()) {
+	record(childKey, "", 0, nothing)
+	done := make(chan struct{})
+	go func() {
+		shared = 1
+		record(childKey, "", 1, nothing)
+		record(otherKey, "", 1, func() error { return errNegative })
+		release()
+		raise()
+	}()
+	go func() {
+		defer close(done)
+		await()
+		acquire()
+		record(childKey, "", 2, nothing)
+		record(otherKey, "", 1, func() error { return errNegative })
+		shared = 2
+	}()
+	<-done
+}
+
+func TestRacesAreSeen(t *testing.T) {
+	for name, want := range map[string]bool{"race": true, "no race": false} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), childVariable+"="+name, "MONITOR_SPOOL="+t.TempDir(), "GOMAXPROCS=1")
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			cmd.Run()
+			if got := strings.Contains(stderr.String(), "DATA RACE"); got != want {
+				t.Errorf("a race is reported: %v, want %v\n%s", got, want, stderr.String())
+			}
+		})
+	}
+}
