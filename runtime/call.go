@@ -80,6 +80,7 @@ func (g *goroutine) growFrames() {
 		size = firstFrames
 	}
 	grown := make([]frame, len(old), size)
+	//lint:ignore S1001 the race detector would see copy
 	for i := range old {
 		grown[i] = old[i]
 	}

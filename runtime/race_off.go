@@ -2,9 +2,6 @@
 
 package runtime
 
-// raceEnabled tells whether the race detector is part of the program.
-const raceEnabled = false
-
 // raceQuiet and raceLoud enclose what must not count as synchronisation, see
 // race_on.go.
 func raceQuiet() {}

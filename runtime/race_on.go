@@ -7,9 +7,6 @@ import (
 	"unsafe"
 )
 
-// raceEnabled tells whether the race detector is part of the program.
-const raceEnabled = true
-
 // Under the race detector the recorder has to be invisible in both ways. Its
 // memory passes from goroutine to goroutine by means that the detector does
 // not see: functions that touch it are marked go:norace. And its locks and

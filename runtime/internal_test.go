@@ -1,0 +1,126 @@
+package runtime
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"unsafe"
+)
+
+func TestParseOptions(t *testing.T) {
+	plain := siteOptions{sample: keepAll, maxBytes: defaultMaxBytes, depth: defaultDepth}
+	with := func(change func(o *siteOptions)) siteOptions {
+		o := plain
+		change(&o)
+		return o
+	}
+	tests := []struct {
+		text string
+		want siteOptions
+	}{
+		{"", plain},
+		{`process="desk.(*Desk).Price"`, with(func(o *siteOptions) { o.process = "desk.(*Desk).Price" })},
+		{`process="a \"b\" = c" max=7`, with(func(o *siteOptions) { o.process, o.maxBytes = `a "b" = c`, 7 })},
+		{"sample=0.5", with(func(o *siteOptions) { o.sample, o.own = 1<<63, true })},
+		{"sample=1", with(func(o *siteOptions) { o.own = true })},
+		{"sample=0", with(func(o *siteOptions) { o.sample, o.own = 0, true })},
+		{"rate=100/s slow=10ms", with(func(o *siteOptions) { o.rate, o.slow = 100, 10_000_000 })},
+		{"depth=0  group=a.b fails=true", with(func(o *siteOptions) { o.depth, o.fails = 0, true })},
+		{"sample=x rate=y slow=z max=-1 depth=-1 name= = junk", plain},
+	}
+	for _, tt := range tests {
+		if got := parseOptions(tt.text); got != tt.want {
+			t.Errorf("%q: %+v, want %+v", tt.text, got, tt.want)
+		}
+	}
+}
+
+func TestParseSize(t *testing.T) {
+	tests := map[string]int64{
+		"65536": 65536, "64MiB": 64 << 20, "1GiB": 1 << 30, "2KB": 2000, "3 mib": 3 << 20, "1g": 1 << 30, "7B": 7,
+		"": 0, "0": 0, "-1": 0, "much": 0, "1.5GiB": 0, "99999999999GiB": 0, "MiB": 0,
+	}
+	for text, want := range tests {
+		if got, ok := parseSize(text); got != want || ok != (want > 0) {
+			t.Errorf("%q: %d, %v, want %d", text, got, ok, want)
+		}
+	}
+}
+
+func TestMaskedArguments(t *testing.T) {
+	tests := []struct{ args, want string }{
+		{"prog -v file", "prog -v file"},
+		{"prog -token abc --api-key=abc PASSWORD=abc x", "prog -token *** --api-key=*** PASSWORD=*** x"},
+		{"prog --password -v", "prog --password -v"},
+		{"prog postgres://user:pw@host/db?x=1 http://host:80/@", "prog postgres://user:***@host/db?x=1 http://host:80/@"},
+		{"prog -dsn=postgres://u:p@h", "prog -dsn=postgres://u:***@h"},
+		{"/opt/token/prog a", "/opt/token/prog a"},
+	}
+	for _, tt := range tests {
+		if got := strings.Join(maskedArguments(strings.Fields(tt.args)), " "); got != tt.want {
+			t.Errorf("%s\n got %s\nwant %s", tt.args, got, tt.want)
+		}
+	}
+}
+
+func TestTrimStack(t *testing.T) {
+	const head = "goroutine 7 [running]:\n"
+	frame := func(name string) string { return name + "(...)\n\t/file.go:1 +0x1\n" }
+	user := frame("main.f") + frame("main.main")
+	tests := []struct{ name, text, want string }{
+		{"panic", frame("x/runtime.end") + frame("main.monitorFEnd") + "panic({0x1, 0x2})\n\t/panic.go:1\n" + user, user},
+		{"nil pointer", frame("x/runtime.end") + "panic({0x1, 0x2})\n\t/panic.go:1\n" + frame("runtime.panicmem") + frame("runtime.sigpanic") + user, user},
+		{"panic in a deferred call", frame("a.end") + "panic({0x1})\n\t/p\n" + frame("main.g") + "panic({0x2})\n\t/p\n" + user, frame("main.g") + "panic({0x2})\n\t/p\n" + user},
+		{"no panic", user, user},
+		{"cut off", "panic(", ""},
+	}
+	for _, tt := range tests {
+		if got := string(trimStack([]byte(head + tt.text))); got != head+tt.want {
+			t.Errorf("%s:\n%s\nwant\n%s", tt.name, got, head+tt.want)
+		}
+	}
+	if got := string(trimStack([]byte("no line"))); got != "no line" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestTable(t *testing.T) {
+	const n = 5000
+	var tab table
+	gs := make([][8]uint64, n)
+	states := make([]*goroutine, n)
+	for i := range gs {
+		addr := unsafe.Pointer(&gs[i])
+		if tab.find(uintptr(addr)) != nil {
+			t.Fatal("found before it was added")
+		}
+		if states[i] = tab.add(addr); tab.add(addr) != states[i] {
+			t.Fatal("added twice")
+		}
+	}
+	for i := range gs {
+		if tab.find(uintptr(unsafe.Pointer(&gs[i]))) != states[i] {
+			t.Fatalf("entry %d is lost", i)
+		}
+	}
+}
+
+func TestPlainText(t *testing.T) {
+	tests := map[string]any{"nil": nil, "-3": -3, "(1+2i)": 1 + 2i, "7": uint8(7), "true": true, "1.5": float32(1.5), "text": "text", "([]int) {...}": []int{1}}
+	for want, v := range tests {
+		if got := plainText(v); got != want {
+			t.Errorf("%v: %q, want %q", v, got, want)
+		}
+	}
+}
+
+func TestReadEnvironment(t *testing.T) {
+	env := map[string]string{"MONITOR": "off", "MONITOR_SPOOL": "/spool", "MONITOR_SPOOL_MAX": "1GiB", "MONITOR_OVERFLOW": "wait", "MONITOR_SAMPLE": "0.5", "MONITOR_CONSOLE": "1", "MONITOR_SESSION": "s"}
+	want := environment{off: true, session: "s", options: Options{Spool: "/spool", SpoolMax: 1 << 30, Overflow: Wait, Sample: 0.5, Console: true}}
+	if got := readEnvironment(func(name string) string { return env[name] }); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := readEnvironment(func(string) string { return "" }); !reflect.DeepEqual(got, environment{}) {
+		t.Errorf("%+v of an empty environment", got)
+	}
+}
