@@ -474,7 +474,6 @@ type value struct {
 	typ    types.Type
 	output bool
 	record bool // false: needed only to see an error
-	mask   bool
 	deep   bool
 
 	isReceiver bool
