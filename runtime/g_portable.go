@@ -5,7 +5,8 @@ package runtime
 import "unsafe"
 
 // On this platform a goroutine is known by what runtime.Stack prints of it, and
-// how a call was left by what runtime.Callers says.
+// how a call was left by what runtime.Callers says. The former walks the whole
+// stack: a recorded call costs microseconds, and more the deeper it is.
 
 const fastG = false
 

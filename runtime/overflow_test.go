@@ -59,7 +59,7 @@ func TestOverflow(t *testing.T) {
 			}
 		}
 	}
-	if panics != 1 {
+	if panics != 1 && !portable { // there the text of a panic is not known
 		t.Errorf("%d records of the panic, want 1", panics)
 	}
 }
