@@ -14,8 +14,10 @@ import (
 )
 
 // runSpoolMax is the size of a process's normal lane under run and test,
-// where the drainer is beside it and a burst is better kept than dropped.
-const runSpoolMax = "1GiB"
+// where the drainer is beside it and a burst is better kept than dropped. A
+// larger lane keeps more of a burst, but a program that makes calls by the
+// hundred million then spends seconds on filling it (docs/limits.md).
+const runSpoolMax = "256MiB"
 
 // database returns the file to work on: the argument, or $MONITOR_DB, or monitor.db.
 func (e *env) database(name string) string {
@@ -90,8 +92,16 @@ func (e *env) printSummary(ctx context.Context, db, session string, c sink.Count
 	if c.Quarantined > 0 {
 		fmt.Fprintf(e.stderr, "monitorgen: %s of the spool damaged and set aside\n", plural(int64(c.Quarantined), "segment"))
 	}
+	if c.Calls > maxSummarised {
+		fmt.Fprintln(e.stderr, "monitorgen stats shows them by function (so many take a while)")
+		return
+	}
 	e.printSessionStats(ctx, db, session)
 }
+
+// maxSummarised is how many calls are read again for the summary without
+// being asked: about a second's worth.
+const maxSummarised = 2_000_000
 
 // plural returns "1 call" or "2,345 calls".
 func plural(n int64, what string) string {
