@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"encoding/binary"
+	"sync/atomic"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
 )
@@ -30,6 +31,9 @@ type ending struct {
 //go:norace
 //go:noinline
 func (s *Site) enter(c *Call) *Encoder {
+	if atomic.LoadUint32(&recorder.overflow) != 0 && s.passes() {
+		return nil
+	}
 	raceQuiet()
 	e := current().push(s, c)
 	raceLoud()
@@ -42,9 +46,6 @@ func (s *Site) enter(c *Call) *Encoder {
 func (g *goroutine) push(s *Site, c *Call) *Encoder {
 	n := len(g.frames)
 	if g.busy {
-		return nil
-	}
-	if n > 0 && s.passes(g) {
 		return nil
 	}
 	now := nanotime()
@@ -196,6 +197,7 @@ func (c *Call) Commit() {
 	}
 	g.ending = ending{}
 	if c.index == 0 {
+		g.reportPasses()
 		g.encoder.shrink()
 		g.release()
 	}

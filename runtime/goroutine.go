@@ -18,7 +18,9 @@ type goroutine struct {
 
 	parent origin // what the goroutine's outermost calls are part of
 
-	passed         uint32 // calls that passed a full lane, see overflow.go
+	passed     uint32 // calls that passed a full lane, see overflow.go
+	passCounts [8]passCount
+
 	nextID, lastID uint64 // call ids it may give out
 	seed           uint64 // of random
 

@@ -13,22 +13,65 @@ import "sync/atomic"
 // One in passTries of a goroutine does not pass, finds out whether there is
 // room again, and if so ends the overflow.
 
+// The whole way of such a call is here, without the checks and the clock of
+// others: it is the most frequent call of a program that has overflowed.
+
 // passTries is a power of two.
 const passTries = 256
 
-// passes tells whether a call of the site inside of another one passes.
+// passCount counts calls of one site that passed, until they are reported.
+type passCount struct {
+	site *Site
+	n    uint64
+}
+
+// passes tells whether the call that has just begun passes.
 //
 //go:norace
-func (s *Site) passes(g *goroutine) bool {
-	if atomic.LoadUint32(&recorder.overflow) == 0 || s.fails || !g.frames[len(g.frames)-1].kept {
+func (s *Site) passes() bool {
+	if s.fails || !located.g {
+		return false
+	}
+	g := goroutines.find(uintptr(getg()))
+	if g == nil || g.busy {
+		return false
+	}
+	n := len(g.frames)
+	if n == 0 || !g.frames[n-1].kept {
 		return false
 	}
 	g.passed++
 	if g.passed%passTries == 0 {
+		g.reportPasses()
 		return false
 	}
-	atomic.AddUint64(&s.passed, 1)
+	count := &g.passCounts[s.number%uint32(len(g.passCounts))]
+	if count.site != s {
+		count.report()
+		count.site = s
+	}
+	count.n++
 	return true
+}
+
+// report moves the count to its site.
+//
+//go:norace
+func (c *passCount) report() {
+	if c.n > 0 {
+		atomic.AddUint64(&c.site.passed, c.n)
+		c.n = 0
+	}
+}
+
+// reportPasses moves all counts of the goroutine to their sites: at every try,
+// and when the goroutine leaves its outermost call.
+//
+//go:norace
+func (g *goroutine) reportPasses() {
+	for i := range g.passCounts {
+		g.passCounts[i].report()
+	}
 }
 
 // overflows notes whether the normal lane took the last record.
