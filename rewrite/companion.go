@@ -41,6 +41,7 @@ type companion struct {
 	prefix   string // of every generated identifier
 	runtime  string // the name under which package runtime is imported
 	describe string // the constant that holds the description
+	guard    string // the variable of guarded statements
 	imports  *importSet
 	manifest manifest.Package
 	encoders map[string]string // by type, the name of its encoder
@@ -93,6 +94,7 @@ func writeCompanion(form form, pkg *Package, files []*File, suffix string, calls
 	c.imports = &importSet{companion: c, names: make(map[string]string)}
 	c.runtime = c.imports.use(pkg.runtimePath, "monitor")
 	c.describe = c.fresh(c.prefix + "Package")
+	c.guard = c.fresh(c.prefix + "Call")
 	for _, f := range files {
 		for _, fn := range f.Functions {
 			calls[fn] = c.function(fn)
@@ -108,21 +110,37 @@ func writeCompanion(form form, pkg *Package, files []*File, suffix string, calls
 
 // function writes the two functions for one recorded function.
 func (c *companion) function(fn *Function) *call {
-	base := c.prefix + identifier(fn.Name)
-	for c.taken(base) || c.taken(base+"End") {
-		base += "_"
-	}
-	c.used[base], c.used[base+"End"] = true, true
+	base := c.family(c.prefix + identifier(fn.Name))
 	if fn.silent {
 		c.flushOnly(base + "End")
 		return &call{end: base + "End"}
 	}
 	cl := &call{enter: base, end: base + "End", typeArgs: typeParamNames(fn.sig)}
+	if c.form == overlay && !fn.flush {
+		cl.end, cl.guard = base+"Done", c.guard
+	}
 	c.describeFunction(fn)
 	c.enter(fn, cl)
 	c.end(fn, cl)
 	return cl
 }
+
+// family returns name, with underscores behind it if it or one of the names
+// made of it is in use.
+func (c *companion) family(name string) string {
+	for c.taken(name) || slices.ContainsFunc(companionSuffixes, func(s string) bool { return c.taken(name + s) }) {
+		name += "_"
+	}
+	c.used[name] = true
+	for _, suffix := range companionSuffixes {
+		c.used[name+suffix] = true
+	}
+	return name
+}
+
+// companionSuffixes are what the names of a function's companions end in, the
+// one that its statement calls first apart.
+var companionSuffixes = []string{"Enter", "End", "Done"}
 
 // flushOnly writes what is deferred in a main function that is not recorded.
 func (c *companion) flushOnly(name string) {
@@ -131,24 +149,37 @@ func (c *companion) flushOnly(name string) {
 	c.close("}\n")
 }
 
-// enter writes the function that is called with the arguments.
+// enter writes what is called with the arguments: a function that the compiler
+// puts into the user's, which looks whether the site is off, and one that opens
+// the call.
 func (c *companion) enter(fn *Function, cl *call) {
-	var params []string
+	var params, args []string
 	for i, v := range fn.values {
-		if v.output || !v.record {
+		if v.output || !v.record || c.masks(fn, v) {
 			continue
 		}
 		arg, typ := c.passed(v)
 		cl.args = append(cl.args, arg)
 		params = append(params, fmt.Sprintf("a%d %s", i, typ))
+		args = append(args, fmt.Sprintf("a%d", i))
 	}
+	signature := fmt.Sprintf("%s(%s) (c %s.Call)", c.typeParamList(typeParams(fn.sig)), strings.Join(params, ", "), c.runtime)
+	opens := cl.enter + "Enter"
 	c.line("//go:norace")
-	c.open("func %s%s(%s) (c %s.Call) {", cl.enter, c.typeParamList(typeParams(fn.sig)), strings.Join(params, ", "), c.runtime)
+	c.open("func %s%s {", cl.enter, signature)
+	c.open("if %s.Off(%#x) {", c.runtime, fn.Key)
+	c.stmt("return")
+	c.close("}")
+	c.stmt("return %s%s(%s)", opens, cl.instance(), strings.Join(args, ", "))
+	c.close("}\n")
+
+	c.line("//go:norace")
+	c.open("func %s%s {", opens, signature)
 	c.stmt("s := %s.Lookup(%#x)", c.runtime, fn.Key)
 	c.open("if s == nil {")
 	c.stmt("s = %s.Define(%#x, %s, %q)", c.runtime, fn.Key, c.describe, fn.Options.runtimeText(fn.Process, fn.fails()))
 	c.close("}")
-	if len(params) == 0 {
+	if !slices.ContainsFunc(fn.values, func(v *value) bool { return !v.output && v.record }) {
 		c.stmt("s.Enter(&c)")
 	} else {
 		c.open("if e := s.Enter(&c); e != nil {")
@@ -168,9 +199,11 @@ func (fn *Function) fails() bool {
 	return slices.ContainsFunc(fn.values, func(v *value) bool { return v.isError })
 }
 
-// end writes the function that is deferred with pointers to the results.
+// end writes the function that ends a call, with pointers to the results, and
+// for plain statements one around it, which the compiler puts into the deferred
+// closure: it looks whether the call is open.
 func (c *companion) end(fn *Function, cl *call) {
-	params := []string{"c " + c.runtime + ".Call"}
+	params, args := []string{"c " + c.runtime + ".Call"}, []string{"c"}
 	recorded := false
 	for i, v := range fn.values {
 		if !v.output || !v.record && !v.isError {
@@ -179,13 +212,26 @@ func (c *companion) end(fn *Function, cl *call) {
 		recorded = recorded || v.record
 		cl.results = append(cl.results, "&"+v.ident)
 		params = append(params, fmt.Sprintf("r%d *%s", i, c.typeText(v.typ)))
+		args = append(args, fmt.Sprintf("r%d", i))
 	}
+	signature := fmt.Sprintf("%s(%s)", c.typeParamList(typeParams(fn.sig)), strings.Join(params, ", "))
+	done, below := cl.enter+"Done", 0
+	if cl.guard == "" {
+		below = 1
+		c.line("//go:norace")
+		c.open("func %s%s {", cl.end, signature)
+		if fn.flush {
+			c.stmt("defer %s.Flush()", c.imports.use(autostartPath, "autostart"))
+		}
+		c.open("if c.Open() {")
+		c.stmt("%s%s(%s)", done, cl.instance(), strings.Join(args, ", "))
+		c.close("}")
+		c.close("}\n")
+	}
+
 	c.line("//go:norace")
-	c.open("func %s%s(%s) {", cl.end, c.typeParamList(typeParams(fn.sig)), strings.Join(params, ", "))
-	if fn.flush {
-		c.stmt("defer %s.Flush()", c.imports.use(autostartPath, "autostart"))
-	}
-	c.open("if !c.End() {")
+	c.open("func %s%s {", done, signature)
+	c.open("if !c.End(%d) {", below)
 	c.stmt("return")
 	c.close("}")
 	for i, v := range fn.values {
@@ -210,19 +256,25 @@ func (c *companion) end(fn *Function, cl *call) {
 
 // encode writes the statements for one value of a function.
 func (c *companion) encode(fn *Function, v *value, expr string) {
-	en := &encoding{companion: c, mask: fn.Options.Mask, deep: v.deep, receiver: v.isReceiver && !v.deep}
+	if c.masks(fn, v) {
+		c.stmt("e.Masked()")
+		return
+	}
 	if hasBlankTypeArgs(v.typ) {
 		c.stmt("e.Any(%s)", expr)
 		return
 	}
-	if en.masked(v.name, v.typ, "") {
-		c.stmt("e.Masked()")
-		return
-	}
+	en := &encoding{companion: c, mask: fn.Options.Mask, deep: v.deep, receiver: v.isReceiver && !v.deep}
 	if c.byPointer(v) && !v.output {
 		expr = "(*" + expr + ")"
 	}
 	en.value(expr, v.typ)
+}
+
+// masks tells whether a value of a function is a secret: it goes nowhere.
+func (c *companion) masks(fn *Function, v *value) bool {
+	en := &encoding{companion: c, mask: fn.Options.Mask}
+	return !hasBlankTypeArgs(v.typ) && en.masked(v.name, v.typ, "")
 }
 
 // passed returns the argument expression and the parameter type of an input.
@@ -321,7 +373,7 @@ var doubleParens = regexp.MustCompile(`\(\((\*[ar][0-9]+)\)\)`)
 
 // generation is the version of the contract between generated code and
 // package runtime; it equals runtime.Generation.
-const generation = 1
+const generation = 2
 
 // description returns the manifest as a Go string literal.
 func (c *companion) description() (string, error) {

@@ -8,24 +8,41 @@ import (
 // call is how the inserted statement of one function reads.
 type call struct {
 	enter, end string
+	guard      string // the variable of the guarded form; "" for the plain one
 	typeArgs   []string
 	args       []string
 	results    []string
 }
 
-// statement returns the inserted statement:
+// statement returns the inserted statement. In place it is plain, since gofmt
+// leaves it on its line:
 //
 //	defer monitorPriceEnd(monitorPrice(qty, sym), &price, &err)
+//
+// In an overlay it is guarded, which costs half as much when the site is off:
+//
+//	if monitorCall := monitorPrice(qty, sym); monitorCall.Open() { defer monitorPriceDone(monitorCall, &price, &err) }
 func (cl *call) statement() string {
-	inst := ""
-	if len(cl.typeArgs) > 0 {
-		inst = "[" + strings.Join(cl.typeArgs, ", ") + "]"
-	}
+	inst := cl.instance()
 	if cl.enter == "" {
 		return "defer " + cl.end + "()"
 	}
-	end := append([]string{cl.enter + inst + "(" + strings.Join(cl.args, ", ") + ")"}, cl.results...)
-	return "defer " + cl.end + inst + "(" + strings.Join(end, ", ") + ")"
+	enter := cl.enter + inst + "(" + strings.Join(cl.args, ", ") + ")"
+	end := func(call string) string {
+		return "defer " + cl.end + inst + "(" + strings.Join(append([]string{call}, cl.results...), ", ") + ")"
+	}
+	if cl.guard == "" {
+		return end(enter)
+	}
+	return "if " + cl.guard + " := " + enter + "; " + cl.guard + ".Open() { " + end(cl.guard) + " }"
+}
+
+// instance returns the type arguments in brackets, or "".
+func (cl *call) instance() string {
+	if len(cl.typeArgs) == 0 {
+		return ""
+	}
+	return "[" + strings.Join(cl.typeArgs, ", ") + "]"
 }
 
 // needed tells whether the body must be able to name the value.

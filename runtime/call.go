@@ -31,8 +31,12 @@ type ending struct {
 //go:norace
 //go:noinline
 func (s *Site) enter(c *Call) *Encoder {
-	if atomic.LoadUint32(&recorder.overflow) != 0 && s.passes() {
-		return nil
+	// A call that passes is the most frequent one of a program that has
+	// overflowed: its whole way is here, without the clock and checks of others.
+	if atomic.LoadUint32(&recorder.overflow) != 0 && !s.fails && located.g {
+		if g := goroutines.find(uintptr(getg())); g != nil && g.passable && !g.busy && g.passes(s) {
+			return nil
+		}
 	}
 	raceQuiet()
 	e := current().push(s, c)
@@ -61,6 +65,7 @@ func (g *goroutine) push(s *Site, c *Call) *Encoder {
 	}
 	g.frames = g.frames[:n+1]
 	g.frames[n] = frame{site: s, id: g.newID(), began: now, start: len(g.encoder.buf), kept: kept}
+	g.passable = kept
 	c.g, c.index = g, uint32(n)
 	if !kept {
 		return nil
@@ -88,24 +93,24 @@ func (g *goroutine) growFrames() {
 	g.frames = grown
 }
 
-// End begins the end of the call. It returns false when there is nothing left
-// to do: the call is not recorded, or a panic or Goexit left it, and End has
-// recorded that. It does not touch the panic. For generated code, which defers
-// the function that calls it.
+// Open tells whether the call is recorded and has not ended. For generated code.
 //
 //go:norace
-func (c *Call) End() bool {
-	if c.g == nil {
-		return false
-	}
-	return c.end()
-}
+func (c Call) Open() bool { return c.g != nil }
 
+// End begins the end of the call. It returns false when there is nothing left
+// to do: the call is not open, or a panic or Goexit left it, and End has
+// recorded that. It does not touch the panic. below is how many calls are between the
+// deferred function and the one that calls End: 0 or 1. For generated code.
+//
 //go:norace
 //go:noinline
-func (c *Call) end() bool {
-	now := nanotime()
+func (c *Call) End(below int) bool {
 	g := c.g
+	if g == nil {
+		return false
+	}
+	now := nanotime()
 	if int(c.index) >= len(g.frames) {
 		c.g = nil
 		return false
@@ -120,7 +125,7 @@ func (c *Call) end() bool {
 	if located.panics && !panicking(g.g) {
 		return true
 	}
-	switch leftBy(3) {
+	switch leftBy(2 + below) {
 	case byPanic:
 		g.panicked()
 	case byGoexit:
@@ -138,8 +143,16 @@ func (c *Call) end() bool {
 func (g *goroutine) forget(n int) {
 	if n < len(g.frames) {
 		g.encoder.truncate(g.frames[n].start)
-		g.frames = g.frames[:n]
+		g.pop(n)
 	}
+}
+
+// pop takes the frames from index n on away.
+//
+//go:norace
+func (g *goroutine) pop(n int) {
+	g.frames = g.frames[:n]
+	g.passable = n > 0 && g.frames[n-1].kept
 }
 
 // Fail says that the call returned an error. The first one counts. For
@@ -191,7 +204,7 @@ func (c *Call) Commit() {
 		g.write(f)
 	}
 	g.encoder.truncate(f.start)
-	g.frames = g.frames[:c.index]
+	g.pop(int(c.index))
 	if g.raised.depth != 0 && (c.index == 0 || g.ending.flags&wire.FlagPanic == 0) {
 		g.raised = raised{} // the panic was recovered, or is about to leave our sight
 	}
@@ -231,8 +244,8 @@ func (g *goroutine) write(f *frame) {
 	if depth > 1<<16-1 {
 		depth = 1<<16 - 1
 	}
-	word := recordWord(len(record), wire.KindCall, end.flags, uint16(depth))
-	binary.LittleEndian.PutUint64(record[wire.RecordSizeAt:], word)
+	word := wire.Word(len(record), wire.KindCall, end.flags, uint16(depth))
+	binary.LittleEndian.PutUint64(record, word)
 	binary.LittleEndian.PutUint32(record[wire.CallSiteAt:], f.site.number)
 	binary.LittleEndian.PutUint32(record[wire.CallArgsLenAt:], uint32(end.args))
 	binary.LittleEndian.PutUint64(record[wire.CallIDAt:], f.id)
@@ -269,14 +282,6 @@ func (g *goroutine) traceID() uint64 {
 		return g.parent.trace
 	}
 	return g.frames[0].id
-}
-
-// recordWord is the first word of a record.
-//
-//go:norace
-func recordWord(size int, kind wire.Kind, flags uint8, depth uint16) uint64 {
-	return uint64(uint32(size)) | uint64(kind)<<(8*wire.RecordKindAt) |
-		uint64(flags)<<(8*wire.RecordFlagsAt) | uint64(depth)<<(8*wire.RecordDepthAt)
 }
 
 // raised is the panic that ended the goroutine's last call, so that its stack

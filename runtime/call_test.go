@@ -220,7 +220,7 @@ func TestFirstErrorCounts(t *testing.T) {
 	key := newKey()
 	r := recording(t, monitor.Options{}, func() {
 		c := enter(key, "", 1)
-		if !c.End() {
+		if !c.End(0) {
 			t.Fatal("not recorded")
 		}
 		c.Fail(errors.New("first"))
@@ -336,7 +336,7 @@ func TestAnyDoesNotEscape(t *testing.T) {
 				e.Any(x)
 				e.Any(text)
 			}
-			if c.End() {
+			if c.End(0) {
 				c.Commit()
 			}
 		}

@@ -57,15 +57,20 @@ func readRun(t testing.TB, spool string) *run {
 
 func readRunFolder(t testing.TB, dir string) *run {
 	t.Helper()
-	r := &run{
-		info: map[string][]string{}, packages: map[uint32]string{}, sites: map[uint32]site{},
-		sources: map[string]string{}, drops: map[uint64]uint64{},
-	}
 	segments, err := filepath.Glob(filepath.Join(dir, "*.seg"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	sort.Strings(segments) // definitions come first: d, e, n
+	return readRunFiles(t, segments)
+}
+
+func readRunFiles(t testing.TB, segments []string) *run {
+	t.Helper()
+	r := &run{
+		info: map[string][]string{}, packages: map[uint32]string{}, sites: map[uint32]site{},
+		sources: map[string]string{}, drops: map[uint64]uint64{},
+	}
 	for _, path := range segments {
 		r.readSegment(t, path)
 	}
@@ -96,7 +101,8 @@ func (r *run) readSegment(t testing.TB, path string) {
 	if size := binary.LittleEndian.Uint64(b[wire.SegmentSizeAt:]); size != uint64(len(b)) {
 		t.Fatalf("%s: %d bytes, its header says %d", path, len(b), size)
 	}
-	if sum := crc32.Checksum(b[:wire.SegmentSumAt], crc32.MakeTable(crc32.Castagnoli)); sum != u32(wire.SegmentSumAt) {
+	sum := crc32.Checksum(append(b[:wire.SegmentSumAt:wire.SegmentSumAt], b[wire.SegmentTurnAt:wire.SegmentTurnAt+4]...), crc32.MakeTable(crc32.Castagnoli))
+	if sum != u32(wire.SegmentSumAt) {
 		t.Fatalf("%s: wrong checksum", path)
 	}
 	if id := fmt.Sprintf("%x", b[wire.SegmentRunAt:wire.SegmentRunAt+16]); id != filepath.Base(filepath.Dir(path)) {
@@ -104,11 +110,11 @@ func (r *run) readSegment(t testing.TB, path string) {
 	}
 	at := wire.SegmentHeaderSize
 	for at+wire.RecordHeaderSize <= len(b) {
-		size := int(u32(at))
-		if size == 0 || u32(at) == wire.SegmentEnd {
+		size, end, published := wire.SplitWord(binary.LittleEndian.Uint64(b[at:]), u32(wire.SegmentTurnAt))
+		if end || !published {
 			break
 		}
-		if size < wire.RecordHeaderSize || size%wire.RecordAlign != 0 || at+size > len(b) {
+		if size < wire.RecordHeaderSize || at+size > len(b) {
 			t.Fatalf("%s: a record of %d bytes at %d", path, size, at)
 		}
 		r.readRecord(t, lane, b[at:at+size])

@@ -53,7 +53,7 @@ func (b *smallRecord) bytes() []byte {
 	if odd := len(b.buf) % wire.RecordAlign; odd != 0 {
 		b.extend(wire.RecordAlign - odd)
 	}
-	binary.LittleEndian.PutUint64(b.buf, recordWord(len(b.buf), b.kind, 0, 0))
+	binary.LittleEndian.PutUint64(b.buf, wire.Word(len(b.buf), b.kind, 0, 0))
 	return b.buf
 }
 

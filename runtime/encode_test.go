@@ -22,7 +22,7 @@ func encoded(t *testing.T, options string, encode func(e *monitor.Encoder)) call
 		if e := monitor.Define(key, testPackage, options).Enter(&c); e != nil {
 			encode(e)
 		}
-		if c.End() {
+		if c.End(0) {
 			c.Commit()
 		}
 	})
@@ -220,7 +220,7 @@ func TestCutIsPerCall(t *testing.T) {
 					e.String(strings.Repeat("x", 32<<10))
 				}
 			}
-			if c.End() {
+			if c.End(0) {
 				c.Commit()
 			}
 			return errors.New("not cut")

@@ -23,6 +23,14 @@ func newKey() uint64 { return lastKey.Add(1) }
 
 //go:norace
 func enter(key uint64, options string, arg int) (c monitor.Call) {
+	if monitor.Off(key) {
+		return
+	}
+	return open(key, options, arg)
+}
+
+//go:norace
+func open(key uint64, options string, arg int) (c monitor.Call) {
 	s := monitor.Lookup(key)
 	if s == nil {
 		s = monitor.Define(key, testPackage, options)
@@ -35,7 +43,14 @@ func enter(key uint64, options string, arg int) (c monitor.Call) {
 
 //go:norace
 func exit(c monitor.Call, r0 *error) {
-	if !c.End() {
+	if c.Open() {
+		done(c, r0)
+	}
+}
+
+//go:norace
+func done(c monitor.Call, r0 *error) {
+	if !c.End(1) {
 		return
 	}
 	if *r0 != nil {
@@ -71,6 +86,14 @@ func price(qty int, sym string, px float64) (r0 float64, r1 error) {
 
 //go:norace
 func monitorPrice(a0 int, a1 string, a2 float64) (c monitor.Call) {
+	if monitor.Off(keyPrice) {
+		return
+	}
+	return monitorPriceEnter(a0, a1, a2)
+}
+
+//go:norace
+func monitorPriceEnter(a0 int, a1 string, a2 float64) (c monitor.Call) {
 	s := monitor.Lookup(keyPrice)
 	if s == nil {
 		s = monitor.Define(keyPrice, testPackage, `process="desk.Price"`)
@@ -85,7 +108,14 @@ func monitorPrice(a0 int, a1 string, a2 float64) (c monitor.Call) {
 
 //go:norace
 func monitorPriceEnd(c monitor.Call, r0 *float64, r1 *error) {
-	if !c.End() {
+	if c.Open() {
+		monitorPriceDone(c, r0, r1)
+	}
+}
+
+//go:norace
+func monitorPriceDone(c monitor.Call, r0 *float64, r1 *error) {
+	if !c.End(1) {
 		return
 	}
 	if *r1 != nil {

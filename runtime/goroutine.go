@@ -15,11 +15,13 @@ type goroutine struct {
 	shard  uint32         // where its records go
 	// busy is set while the recorder runs the user's code: calls in it are not recorded.
 	busy bool
+	// passable is set while there is an open call and the innermost is kept, see overflow.go.
+	passable bool
 
 	parent origin // what the goroutine's outermost calls are part of
 
-	passed     uint32 // calls that passed a full lane, see overflow.go
-	passCounts [8]passCount
+	passed     uint32      // calls that passed a full lane, see overflow.go
+	passCounts *passCounts // nil before the first
 
 	nextID, lastID uint64 // call ids it may give out
 	seed           uint64 // of random
@@ -74,7 +76,7 @@ func (g *goroutine) newID() uint64 {
 func (g *goroutine) restart(id uint64) {
 	g.id = id
 	g.frames = g.frames[:0]
-	g.busy = false
+	g.busy, g.passable = false, false
 	g.parent = origin{}
 	g.raised = raised{}
 	g.encoder.reset()

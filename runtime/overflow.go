@@ -13,9 +13,6 @@ import "sync/atomic"
 // One in passTries of a goroutine does not pass, finds out whether there is
 // room again, and if so ends the overflow.
 
-// The whole way of such a call is here, without the checks and the clock of
-// others: it is the most frequent call of a program that has overflowed.
-
 // passTries is a power of two.
 const passTries = 256
 
@@ -25,23 +22,12 @@ type passCount struct {
 	n    uint64
 }
 
-// passes tells whether the call that has just begun passes.
+// passes tells whether the call of s that has just begun passes.
 //
 //go:norace
-func (s *Site) passes() bool {
-	if s.fails || !located.g {
-		return false
-	}
-	g := goroutines.find(uintptr(getg()))
-	if g == nil || g.busy {
-		return false
-	}
-	n := len(g.frames)
-	if n == 0 || !g.frames[n-1].kept {
-		return false
-	}
+func (g *goroutine) passes(s *Site) bool {
 	g.passed++
-	if g.passed%passTries == 0 {
+	if g.passed%passTries == 0 || g.passCounts == nil {
 		g.reportPasses()
 		return false
 	}
@@ -53,6 +39,10 @@ func (s *Site) passes() bool {
 	count.n++
 	return true
 }
+
+// passCounts are those of one goroutine, so many that the few functions which
+// make up most of an overflow seldom meet in one of them.
+type passCounts [64]passCount
 
 // report moves the count to its site.
 //
@@ -69,6 +59,12 @@ func (c *passCount) report() {
 //
 //go:norace
 func (g *goroutine) reportPasses() {
+	if g.passCounts == nil {
+		if g.passed == 0 {
+			return
+		}
+		g.passCounts = new(passCounts)
+	}
 	for i := range g.passCounts {
 		g.passCounts[i].report()
 	}

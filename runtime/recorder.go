@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"sync"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
@@ -74,9 +73,7 @@ func (r *recording) makeSite(key uint64, pkg, options string) *Site {
 	} else if sp != nil {
 		r.defineAll(sp)
 	}
-	slot := &sites[key%uint64(len(sites))]
-	s.next = (*Site)(*slot)
-	atomic.StorePointer(slot, unsafe.Pointer(s))
+	s.link()
 	return s
 }
 

@@ -3,7 +3,6 @@ package runtime
 import (
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,29 +16,33 @@ const pageSize = 4096
 // room bytes of records. It returns nil when the lane's bound or the disk does
 // not allow it. spool.growing is held.
 func (s *shard) nextSegment(room int) *segment {
-	size := s.size
-	if need := wire.SegmentHeaderSize + room + endSize; need > size {
+	size, need := s.size, wire.SegmentHeaderSize+room+endSize
+	if need > size {
 		size = (need + pageSize - 1) / pageSize * pageSize
 	}
-	if s.lane == wire.LaneNormal {
-		used, own, err := s.spool.undrained(s.index)
-		if err != nil {
-			s.spool.complain(err)
-			return nil
-		}
-		// A drainer deletes a segment only when there is a next one: with a
-		// single segment the shard has to go on, or it never would.
-		if own > 1 && used+int64(size) > s.spool.max {
-			return nil
-		}
-	}
-	number := s.number + 1
-	path := filepath.Join(s.spool.dir, wire.SegmentName(s.lane, s.index, number))
-	next, err := newSegment(path, size, segmentHeader(s.spool.run, s.lane, s.index, number, size))
+	there, err := s.spool.list()
 	if err != nil {
 		s.spool.complain(err)
 		return nil
 	}
+	header := segmentHeader{run: s.spool.run, lane: s.lane, shard: s.index, number: s.number + 1}
+	path := filepath.Join(s.spool.dir, wire.SegmentName(s.lane, s.index, header.number))
+	next := s.spool.recycle(there, path, need, header)
+	if next == nil {
+		if s.lane == wire.LaneNormal {
+			// A drainer frees a segment only when there is a next one: with a
+			// single segment the shard has to go on, or it never would.
+			if used, own := there.normal(s.index); own > 1 && used+int64(size) > s.spool.max {
+				return nil
+			}
+		}
+		header.size = size
+		if next, err = newSegment(path, size, header.bytes()); err != nil {
+			s.spool.complain(err)
+			return nil
+		}
+	}
+	number := header.number
 	s.number = number
 	if largest := s.largest(); s.size < largest {
 		if s.size *= 2; s.size > largest {
@@ -63,18 +66,26 @@ func syncSegment(path string) error {
 	return file.Sync()
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// segmentHeader is what a segment's header says.
+type segmentHeader struct {
+	run           [16]byte
+	lane          wire.Lane
+	shard, number uint32
+	size          int
+	turn          uint32
+}
 
-func segmentHeader(run [16]byte, lane wire.Lane, shard, number uint32, size int) []byte {
+func (sh segmentHeader) bytes() []byte {
 	h := make([]byte, wire.SegmentHeaderSize)
 	binary.LittleEndian.PutUint64(h[wire.SegmentMagicAt:], wire.SegmentMagic)
 	binary.LittleEndian.PutUint32(h[wire.SegmentVersionAt:], wire.Version)
-	binary.LittleEndian.PutUint32(h[wire.SegmentLaneAt:], uint32(lane))
-	binary.LittleEndian.PutUint32(h[wire.SegmentShardAt:], shard)
-	binary.LittleEndian.PutUint32(h[wire.SegmentNumberAt:], number)
-	binary.LittleEndian.PutUint64(h[wire.SegmentSizeAt:], uint64(size))
-	copy(h[wire.SegmentRunAt:], run[:])
-	binary.LittleEndian.PutUint32(h[wire.SegmentSumAt:], crc32.Checksum(h[:wire.SegmentSumAt], castagnoli))
+	binary.LittleEndian.PutUint32(h[wire.SegmentLaneAt:], uint32(sh.lane))
+	binary.LittleEndian.PutUint32(h[wire.SegmentShardAt:], sh.shard)
+	binary.LittleEndian.PutUint32(h[wire.SegmentNumberAt:], sh.number)
+	binary.LittleEndian.PutUint64(h[wire.SegmentSizeAt:], uint64(sh.size))
+	copy(h[wire.SegmentRunAt:], sh.run[:])
+	binary.LittleEndian.PutUint32(h[wire.SegmentTurnAt:], sh.turn)
+	binary.LittleEndian.PutUint32(h[wire.SegmentSumAt:], wire.HeaderSum(h))
 	return h
 }
 
@@ -82,5 +93,5 @@ func segmentHeader(run [16]byte, lane wire.Lane, shard, number uint32, size int)
 //
 //go:norace
 func recordSize(record []byte) int {
-	return int(binary.LittleEndian.Uint32(record[wire.RecordSizeAt:]))
+	return wire.WordSize(binary.LittleEndian.Uint64(record))
 }

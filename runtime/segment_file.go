@@ -3,6 +3,7 @@
 package runtime
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 
@@ -16,6 +17,12 @@ type segment struct {
 	file *os.File
 	size int
 }
+
+// recyclable tells whether segments can be used again: a file that is open
+// cannot be renamed everywhere.
+const recyclable = false
+
+func (s *segment) renew(segmentHeader) bool { return false }
 
 // newSegment makes a segment that nobody has seen before.
 func newSegment(path string, size int, header []byte) (*segment, error) {
@@ -46,7 +53,11 @@ func (s *segment) write(at int, record []byte) bool {
 }
 
 // end marks the segment as complete.
-func (s *segment) end(at int) { s.file.WriteAt([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, int64(at)) }
+func (s *segment) end(at int) {
+	var mark [wire.RecordHeaderSize]byte
+	binary.LittleEndian.PutUint64(mark[:], wire.EndWord())
+	s.file.WriteAt(mark[:], int64(at))
+}
 
 func (s *segment) release() { s.file.Close() }
 

@@ -22,7 +22,11 @@ type segment struct {
 	path string
 	mem  []byte
 	size int
+	turn uint32 // how often the file was used before
 }
+
+// recyclable tells whether segments can be used again.
+const recyclable = true
 
 // newSegment makes a segment that nobody has seen before.
 func newSegment(path string, size int, header []byte) (*segment, error) {
@@ -88,8 +92,9 @@ func fillZeros(fd, size int) error {
 }
 
 // write stores a record: its first word last and atomically, which publishes
-// it. It returns false when the file has become smaller than its mapping, or
-// the disk failed; the process would die of either.
+// it; the word behind it first, as zero, so that what an earlier turn left
+// there is not taken for a record. It returns false when the file has become
+// smaller than its mapping, or the disk failed; the process would die of either.
 //
 //go:norace
 func (s *segment) write(at int, record []byte) (ok bool) {
@@ -100,7 +105,11 @@ func (s *segment) write(at int, record []byte) (ok bool) {
 			recover()
 		}
 	}()
+	record[wire.RecordTurnAt] = byte(s.turn)
 	copyBytes(s.mem[at+wire.RecordHeaderSize:], record[wire.RecordHeaderSize:])
+	if next := at + len(record); next < s.size {
+		*(*uint64)(unsafe.Pointer(&s.mem[next])) = 0
+	}
 	word := (*uint64)(unsafe.Pointer(&s.mem[at]))
 	// On arm64 this is a store-release: whoever sees the word sees the body.
 	atomic.StoreUint64(word, binary.NativeEndian.Uint64(record))
@@ -108,12 +117,27 @@ func (s *segment) write(at int, record []byte) (ok bool) {
 }
 
 // end marks the segment as complete.
-//
-//go:norace
-func (s *segment) end(at int) { s.write(at, endMark[:]) }
+func (s *segment) end(at int) {
+	var mark [wire.RecordHeaderSize]byte
+	binary.LittleEndian.PutUint64(mark[:], wire.EndWord())
+	s.write(at, mark[:])
+}
 
-// endMark is a word with wire.SegmentEnd in place of a record's size.
-var endMark = [wire.RecordHeaderSize]byte{0xff, 0xff, 0xff, 0xff}
+// renew begins the next turn of a segment that no reader looks at.
+func (s *segment) renew(header segmentHeader) (ok bool) {
+	before := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(before)
+		if !ok {
+			recover()
+		}
+	}()
+	s.turn++
+	header.turn, header.size = s.turn, s.size
+	copy(s.mem[wire.SegmentHeaderSize:], make([]byte, wire.RecordHeaderSize))
+	copy(s.mem, header.bytes())
+	return true
+}
 
 // release gives the mapping back; the file stays.
 func (s *segment) release() { syscall.Munmap(s.mem) }

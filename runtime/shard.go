@@ -180,8 +180,12 @@ func (s *shard) grow(record []byte) outcome {
 		result = s.refuse(record)
 	}
 	s.mu.Unlock()
-	if old != nil {
+	switch {
+	case old == nil:
+	case s.lane == wire.LaneDefinition:
 		old.release()
+	default:
+		s.spool.retire(old)
 	}
 	return result
 }

@@ -7,7 +7,7 @@ import (
 
 // Generation is the version of what generated code and this package expect of
 // each other. Code that was generated for another one does not compile.
-const Generation = 1
+const Generation = 2
 
 // Site is a function that can be recorded. For generated code.
 type Site struct {
@@ -49,6 +49,18 @@ func Lookup(key uint64) *Site {
 	return s
 }
 
+// offSlots says of each slot of sites whether it has sites, all of them off: 1.
+// Accessed atomically; written under recording.mu.
+var offSlots [len(sites)]uint32
+
+// Off tells whether the site of a key is off for certain: one that has not been
+// defined is not, nor need be one that shares its slot. Small enough for the
+// compiler to put it into the user's function together with the call that
+// follows. For generated code.
+//
+//go:norace
+func Off(key uint64) bool { return atomic.LoadUint32(&offSlots[key%uint64(len(offSlots))]) != 0 }
+
 // find looks through a whole chain.
 //
 //go:norace
@@ -86,5 +98,39 @@ func (s *Site) Enter(c *Call) *Encoder {
 	return s.enter(c)
 }
 
+// turn sets the state of a site. recording.mu is held.
+//
 //go:norace
-func (s *Site) turn(state uint32) { atomic.StoreUint32(&s.state, state) }
+func (s *Site) turn(state uint32) {
+	atomic.StoreUint32(&s.state, state)
+	noteOff(s.key)
+}
+
+// link makes the site one that find finds. recording.mu is held.
+//
+//go:norace
+func (s *Site) link() {
+	slot := s.key % uint64(len(sites))
+	s.next = (*Site)(sites[slot])
+	atomic.StoreUint32(&offSlots[slot], 0)
+	atomic.StorePointer(&sites[slot], unsafe.Pointer(s))
+	noteOff(s.key)
+}
+
+// noteOff brings the entry of a key in offSlots up to date.
+//
+//go:norace
+func noteOff(key uint64) {
+	slot := key % uint64(len(sites))
+	first := (*Site)(sites[slot])
+	off := uint32(0)
+	if first != nil {
+		off = 1
+	}
+	for s := first; s != nil; s = s.next {
+		if s.state != siteOff {
+			off = 0
+		}
+	}
+	atomic.StoreUint32(&offSlots[slot], off)
+}

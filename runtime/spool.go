@@ -30,7 +30,8 @@ type spool struct {
 	// growing is held while a segment is made: one at a time, and with the
 	// race detector's knowledge.
 	growing sync.Mutex
-	warned  bool // under growing
+	warned  bool                // under growing
+	retired map[string]*segment // under growing: complete and still mapped, see recycle.go
 
 	reported int64  // nanotime of the last report of drops; atomic
 	dropped  uint64 // atomic
@@ -198,6 +199,12 @@ func (sp *spool) sync() error {
 // close lets the segments and then the lock go: the run is over.
 func (sp *spool) close() {
 	sp.each((*shard).close)
+	sp.growing.Lock()
+	for base, s := range sp.retired {
+		delete(sp.retired, base)
+		s.release()
+	}
+	sp.growing.Unlock()
 	sp.lock.release()
 }
 
@@ -219,28 +226,6 @@ func (sp *spool) stats() Statistics {
 		st.Pending += pending
 	}
 	return st
-}
-
-// undrained is the size of the normal segments that nobody has drained yet, and
-// how many of them are of one shard.
-func (sp *spool) undrained(shard uint32) (size int64, own int, err error) {
-	entries, err := os.ReadDir(sp.dir)
-	if err != nil {
-		return 0, 0, err
-	}
-	for _, e := range entries {
-		lane, of, _, ok := wire.ParseSegmentName(e.Name())
-		if !ok || lane != wire.LaneNormal {
-			continue
-		}
-		if of == shard {
-			own++
-		}
-		if info, err := e.Info(); err == nil {
-			size += info.Size()
-		}
-	}
-	return size, own, nil
 }
 
 // complain warns once that the spool cannot be written.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -375,4 +376,67 @@ func quiet(t *testing.T) {
 		os.Stderr = was
 		null.Close()
 	})
+}
+
+// TestRecycle drains as a drainer does: segments that it frees are used again,
+// what they held is not read a second time, and the folder does not grow.
+func TestRecycle(t *testing.T) {
+	dir := t.TempDir()
+	if err := monitor.Start(monitor.Options{Spool: dir, SpoolMax: 1 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	defer monitor.Stop()
+	key := newKey()
+	seen := make(map[string]int)
+	drain := func() {
+		for _, lane := range []wire.Lane{wire.LaneNormal, wire.LaneError} {
+			for _, path := range segments(t, dir, lane) {
+				if !segmentIsComplete(t, path) {
+					continue
+				}
+				for _, c := range readRunFiles(t, append(segments(t, dir, wire.LaneDefinition), path)).of(key) {
+					seen[c.args]++
+				}
+				_, shard, number, _ := wire.ParseSegmentName(filepath.Base(path))
+				if err := os.Rename(path, filepath.Join(filepath.Dir(path), wire.FreeName(lane, shard, number))); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	const calls = 200_000
+	files, most := make(map[string]bool), 0
+	for i := 0; i < calls; i++ {
+		record(key, "", i, func() error {
+			if i%100 == 0 {
+				return errNegative
+			}
+			return nil
+		})
+		if i%500 == 0 {
+			drain()
+			all, _ := filepath.Glob(filepath.Join(dir, "*", "*"))
+			for _, path := range all {
+				files[path] = true
+			}
+			most = max(most, len(all))
+		}
+	}
+	if d := monitor.Stats().Dropped; d != 0 {
+		t.Errorf("%d calls dropped", d)
+	}
+	if err := monitor.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range readRun(t, dir).of(key) {
+		seen[c.args]++
+	}
+	for i := 0; i < calls; i++ {
+		if n := seen[strconv.Itoa(i)]; n != 1 {
+			t.Fatalf("call %d is there %d times", i, n)
+		}
+	}
+	if len(files) < 3*most {
+		t.Errorf("%d segment names, %d files at once: the test does not recycle", len(files), most)
+	}
 }

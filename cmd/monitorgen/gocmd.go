@@ -168,6 +168,7 @@ func (e *env) execGo(ctx context.Context, args, environ []string) int {
 	if err := cmd.Start(); err != nil {
 		return e.failf("%v", err)
 	}
+	stepBack() // after Start: the go command keeps the priority it was given
 	stop := forwardSignals(cmd.Process)
 	defer stop()
 	err := cmd.Wait()

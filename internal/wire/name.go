@@ -30,6 +30,12 @@ func ParseSegmentName(name string) (lane Lane, shard, number uint32, ok bool) {
 	return lane, uint32(s), uint32(n), lane != 0 && err1 == nil && err2 == nil
 }
 
+// FreeName returns the name that a drainer gives to a segment which it has
+// stored, while its writer lives: the writer takes the file for a later segment.
+func FreeName(lane Lane, shard, number uint32) string {
+	return strings.TrimSuffix(SegmentName(lane, shard, number), SegmentSuffix) + FreeSuffix
+}
+
 func pad(n uint32, width int) string {
 	s := strconv.FormatUint(uint64(n), 10)
 	if len(s) < width {

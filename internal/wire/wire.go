@@ -1,8 +1,10 @@
 package wire
 
+import "hash/crc32"
+
 // Version is the version of the spool format. A reader refuses a segment of a
 // version it does not know.
-const Version = 1
+const Version = 2
 
 // SegmentMagic opens every segment file, little endian ("MONGEN\x00\x01").
 const SegmentMagic = uint64(0x01004e45474e4f4d)
@@ -18,8 +20,17 @@ const (
 	SegmentNumberAt  = 20 // u32, 1 is the first of its lane and shard
 	SegmentSizeAt    = 24 // u64, size of the file in bytes
 	SegmentRunAt     = 32 // 16 bytes, the run's id
-	SegmentSumAt     = 48 // u32, CRC32C of bytes [0, 48)
+	SegmentSumAt     = 48 // u32, CRC32C of bytes [0, 48) and [52, 56)
+	SegmentTurnAt    = 52 // u32, how often the file was used before
 )
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// HeaderSum returns the checksum that belongs into a segment's header.
+func HeaderSum(header []byte) uint32 {
+	sum := crc32.Checksum(header[:SegmentSumAt], castagnoli)
+	return crc32.Update(sum, castagnoli, header[SegmentTurnAt:SegmentTurnAt+4])
+}
 
 // Lane tells apart the segments of one run.
 type Lane uint32
@@ -32,23 +43,54 @@ const (
 	LaneError      Lane = 3 // calls that ended in an error or a panic: never bounded
 )
 
-// Every record starts with the word u32 size | u8 kind | u8 flags | u16 depth.
-// size counts the whole record, header included, and is a multiple of
-// RecordAlign. The word is stored last, atomically: while it is zero there is
-// no record.
+// Every record starts with a word of 8 bytes, see Word. Its size counts the whole
+// record, the word included, and is a multiple of RecordAlign. The word is
+// stored last, atomically: while it is zero, or of another turn of the file,
+// there is no record.
 const (
 	RecordAlign      = 8
 	RecordHeaderSize = 8
 
-	RecordSizeAt  = 0 // u32
+	RecordTurnAt  = 3 // u8, the segment's turn
 	RecordKindAt  = 4 // u8, a Kind
 	RecordFlagsAt = 5 // u8, Flag bits (calls only)
 	RecordDepthAt = 6 // u16, 0 for a root (calls only), saturates
+
+	// MaxRecordSize is the largest size of a record that a word can say.
+	MaxRecordSize = (endUnits - 1) * RecordAlign
 )
 
-// SegmentEnd in place of a record's size says that this segment is complete
-// and that the lane goes on in the segment with the next number.
-const SegmentEnd = uint32(0xffffffff)
+// endUnits in place of a size says that the segment is complete and that the
+// lane goes on in the segment with the next number.
+const endUnits = 1<<24 - 1
+
+// Word returns the first word of a record: u24 size in units of RecordAlign,
+// u8 turn, u8 kind, u8 flags, u16 depth, little endian. The turn is left zero
+// until the record's segment is known.
+func Word(size int, kind Kind, flags uint8, depth uint16) uint64 {
+	return uint64(size/RecordAlign) | uint64(kind)<<(8*RecordKindAt) |
+		uint64(flags)<<(8*RecordFlagsAt) | uint64(depth)<<(8*RecordDepthAt)
+}
+
+// EndWord returns what stands behind the last record of a complete segment.
+func EndWord() uint64 { return endUnits }
+
+// TurnWord returns the turn of a segment as it stands in its words: to be added
+// to one that Word or EndWord has returned.
+func TurnWord(turn uint32) uint64 { return uint64(uint8(turn)) << (8 * RecordTurnAt) }
+
+// WordSize returns the size that a word says, in bytes.
+func WordSize(word uint64) int { return int(word&endUnits) * RecordAlign }
+
+// SplitWord returns the size that a word says, in bytes, and whether it is that
+// of an end mark; published is false when no record of this turn of the segment
+// stands there.
+func SplitWord(word uint64, turn uint32) (size int, end, published bool) {
+	if word == 0 || word&(0xff<<(8*RecordTurnAt)) != TurnWord(turn) {
+		return 0, false, false
+	}
+	return WordSize(word), word&endUnits == endUnits, true
+}
 
 // Kind says what a record holds.
 type Kind uint8
@@ -102,6 +144,7 @@ const (
 	LiveLockFile  = "live.lock"  // flock held by the process for as long as it lives
 	DrainLockFile = "drain.lock" // flock held by the one drainer of this run
 	SegmentSuffix = ".seg"       // <lane letter>-<shard>-<number>.seg, see SegmentName
+	FreeSuffix    = ".free"      // in place of SegmentSuffix: drained, for the writer to use again
 )
 
 // Layout of a call record. The variable parts follow the header without

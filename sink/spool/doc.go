@@ -4,7 +4,7 @@
 // whose values are JSON text.
 //
 // In: a spool folder and the positions up to which its records are stored.
-// Out: Calls, Drops, new positions; segments that are stored are deleted,
+// Out: Calls, Drops, new positions; segments that are stored are freed,
 // damaged ones are moved to the folder quarantine.
 // May import: the standard library, internal/wire and internal/manifest.
 //

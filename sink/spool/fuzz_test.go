@@ -73,7 +73,7 @@ func realSegments(f *testing.F) (bodies [][]byte) {
 				e.Any([]byte("ACME"))
 			}
 			defer func() {
-				if c.End() {
+				if c.End(0) {
 					if n == 2 {
 						c.Fail(os.ErrNotExist)
 					}

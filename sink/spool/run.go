@@ -237,14 +237,14 @@ func (r *Run) Positions() []Position {
 	return changed
 }
 
-// Committed says that everything Next returned is stored. It deletes the
-// segments that are read to their end; one that cannot be deleted is tried
+// Committed says that everything Next returned is stored. It frees the
+// segments that are read to their end; one that cannot be freed is tried
 // again next time.
 func (r *Run) Committed() error {
 	var failed error
 	for _, s := range r.streams {
 		s.committed, s.dirty = s.at, false
-		failed = errors.Join(failed, s.removeRead())
+		failed = errors.Join(failed, s.freeRead())
 	}
 	return failed
 }
@@ -281,6 +281,23 @@ func (r *Run) RemoveCalls() error {
 		if err := s.removeAll(); err != nil {
 			return err
 		}
+	}
+	return r.removeFree()
+}
+
+// removeFree deletes the segments that the writer might have used again.
+func (r *Run) removeFree() error {
+	entries, err := os.ReadDir(r.path(""))
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != wire.FreeSuffix {
+			continue
+		}
+		if e := os.Remove(r.path(e.Name())); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("delete free segments: %w", err)
 	}
 	return nil
 }

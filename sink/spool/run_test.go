@@ -166,12 +166,51 @@ func TestFollowALivingProcess(t *testing.T) {
 	if err := r.Committed(); err != nil {
 		t.Fatal(err)
 	}
+	free := filepath.Join(w.Dir, wire.FreeName(wire.LaneNormal, 3, 1))
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the stored segment is there still: %v", err)
+	}
+	if _, err := os.Stat(free); err != nil {
+		t.Errorf("the writer does not get it back: %v", err)
 	}
 	w.Segment(wire.LaneNormal, 3, 2, spooltest.Price(3).Record())
 	poll(t, r)
 	wantIDs(t, r, 3)
+
+	w.Die()
+	poll(t, r)
+	wantIDs(t, r)
+	if err := errors.Join(r.Committed(), r.RemoveCalls(), r.Remove()); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(spool); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// What an earlier turn of the file left behind the last record is not read,
+// though it looks like records.
+func TestEarlierTurn(t *testing.T) {
+	for _, zeroed := range []bool{true, false} {
+		spool := t.TempDir()
+		w := spooltest.New(t, spool, 1)
+		w.Define(spooltest.Desk(), "")
+		mine, theirs := spooltest.Price(1).Record(), spooltest.Price(2).Record()
+		theirs[wire.RecordTurnAt] = 255
+		if zeroed {
+			clear(theirs[:wire.RecordHeaderSize])
+		}
+		stale := spooltest.Price(3).Record()
+		path := w.Segment(wire.LaneNormal, 0, 1, mine, theirs, stale)
+		r := open(t, spool, w)
+		poll(t, r)
+		wantIDs(t, r, 1)
+		next := spooltest.Price(4).Record()
+		next = append(next, make([]byte, wire.RecordHeaderSize)...)
+		w.Append(path, wire.SegmentHeaderSize+len(mine), next)
+		poll(t, r)
+		wantIDs(t, r, 4)
+	}
 }
 
 func TestResume(t *testing.T) {
@@ -252,9 +291,9 @@ func TestDamage(t *testing.T) {
 		name string
 		bad  []byte
 	}{
-		{"size is odd", edit(wire.RecordSizeAt, 0x7b)},
-		{"size beyond the file", edit(wire.RecordSizeAt, 0, 0, 1, 0)},
-		{"size below a header", edit(wire.RecordSizeAt, 4)},
+		{"no size", edit(0, 0, 0, 0)},
+		{"size beyond the file", edit(0, 0, 0, 1)},
+		{"size of a word alone", edit(0, 1, 0, 0)},
 		{"kind", edit(wire.RecordKindAt, 99)},
 		{"a definition among calls", spooltest.Source("p", "f", "t")},
 		{"site", edit(wire.CallSiteAt, 9)},

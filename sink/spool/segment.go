@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 
@@ -55,6 +54,7 @@ type segment struct {
 	file  io.ReaderAt
 	close func() error
 	limit uint64 // no record reaches beyond: the smaller of the file's size and the header's
+	turn  uint32 // of the file; a word of another turn is not one
 	short bool   // the file is smaller than its header says
 
 	buf  []byte // window[:n] holds whole published records, perhaps an end mark
@@ -87,8 +87,6 @@ func openSegment(path string, want identity) (*segment, error) {
 	return s, nil
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // readHeader checks the header; an error that is none of errUnborn, ErrVersion
 // and an I/O error is damage and wraps errHeader.
 func (s *segment) readHeader(size uint64, want identity) error {
@@ -109,17 +107,19 @@ func (s *segment) readHeader(size uint64, want identity) error {
 	if binary.LittleEndian.Uint64(h[wire.SegmentMagicAt:]) != wire.SegmentMagic {
 		return fmt.Errorf("%w: wrong magic", errHeader)
 	}
-	if u32(wire.SegmentSumAt) != crc32.Checksum(h[:wire.SegmentSumAt], castagnoli) {
-		return fmt.Errorf("%w: wrong checksum", errHeader)
-	}
+	// Before the checksum: another version may have another one.
 	if v := u32(wire.SegmentVersionAt); v != wire.Version {
 		return fmt.Errorf("%w (format %d, this build reads %d)", ErrVersion, v, wire.Version)
+	}
+	if u32(wire.SegmentSumAt) != wire.HeaderSum(h) {
+		return fmt.Errorf("%w: wrong checksum", errHeader)
 	}
 	got := identity{lane: wire.Lane(u32(wire.SegmentLaneAt)), shard: u32(wire.SegmentShardAt), number: u32(wire.SegmentNumberAt)}
 	copy(got.run[:], h[wire.SegmentRunAt:])
 	if got != want {
 		return fmt.Errorf("%w: it belongs elsewhere", errHeader)
 	}
+	s.turn = u32(wire.SegmentTurnAt)
 	s.limit = binary.LittleEndian.Uint64(h[wire.SegmentSizeAt:])
 	if s.limit < wire.SegmentHeaderSize {
 		return fmt.Errorf("%w: wrong size", errHeader)
@@ -157,7 +157,7 @@ func (s *segment) next(at uint64) (record []byte, end bool, err error) {
 		}
 	}
 	b := s.buf[at-s.at:]
-	return b[:binary.LittleEndian.Uint32(b)], false, nil
+	return b[:wire.WordSize(binary.LittleEndian.Uint64(b))], false, nil
 }
 
 // fill reads the published records from at on. The words are read first, the
@@ -178,8 +178,7 @@ func (s *segment) fill(at uint64) error {
 	if err := s.read(at, wire.RecordHeaderSize); err != nil {
 		return err
 	}
-	size := uint64(binary.LittleEndian.Uint32(s.buf))
-	if size == 0 {
+	if _, _, published := s.word(0); !published {
 		s.buf = s.buf[:0]
 		return nil
 	}
@@ -188,7 +187,8 @@ func (s *segment) fill(at uint64) error {
 	}
 	extent, ends, err := s.walk(at)
 	if extent == 0 && !ends && err == nil {
-		extent = uint64(binary.LittleEndian.Uint32(s.buf)) // one record that is larger than the window
+		size, _, _ := s.word(0) // one record that is larger than the window
+		extent = uint64(size)
 	}
 	// The end mark's word is behind the records it follows.
 	if err := s.read(at, min(extent+wire.RecordHeaderSize, s.limit-at)); err != nil {
@@ -218,18 +218,20 @@ func (s *segment) read(at, n uint64) error {
 	return nil
 }
 
+// word takes apart the word at an offset of buf.
+func (s *segment) word(at uint64) (size int, end, published bool) {
+	return wire.SplitWord(binary.LittleEndian.Uint64(s.buf[at:]), s.turn)
+}
+
 // walk goes over the words in buf, which starts at offset at of the file, and
 // returns how many bytes of whole published records there are.
 func (s *segment) walk(at uint64) (extent uint64, ends bool, err error) {
 	for extent+wire.RecordHeaderSize <= uint64(len(s.buf)) {
-		size := binary.LittleEndian.Uint32(s.buf[extent:])
-		if size == 0 {
-			return extent, false, nil
+		size, end, published := s.word(extent)
+		if end || !published {
+			return extent, end, nil
 		}
-		if size == wire.SegmentEnd {
-			return extent, true, nil
-		}
-		if size < wire.RecordHeaderSize || size%wire.RecordAlign != 0 || size > maxRecord {
+		if size < wire.RecordHeaderSize || size > maxRecord {
 			return extent, false, fmt.Errorf("a record of %d bytes", size)
 		}
 		if uint64(size) > s.limit-at-extent {

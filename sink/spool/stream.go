@@ -135,19 +135,29 @@ func (s *stream) damage(offset uint64, reason error) *Damage {
 	return &Damage{Run: s.run.id, Segment: s.name(), Offset: offset, Reason: reason, stream: s}
 }
 
-// removeRead deletes the segments before the committed one, also those that a
-// reader before us has committed and not deleted.
-func (s *stream) removeRead() error {
-	return s.remove(func(number uint32) bool { return number < s.committed.Segment })
+// freeRead gives the segments before the committed one back to the writer, or
+// deletes them if it is gone; also those that a reader before us has committed
+// and not freed.
+func (s *stream) freeRead() error {
+	for len(s.numbers) > 0 && s.numbers[0] < s.committed.Segment {
+		path := s.run.path(wire.SegmentName(s.at.Lane, s.at.Shard, s.numbers[0]))
+		var err error
+		if s.run.alive && s != s.run.lane {
+			err = os.Rename(path, s.run.path(wire.FreeName(s.at.Lane, s.at.Shard, s.numbers[0])))
+		} else {
+			err = os.Remove(path)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("free segment: %w", err)
+		}
+		s.numbers = s.numbers[1:]
+	}
+	return nil
 }
 
 func (s *stream) removeAll() error {
 	s.closeSegment()
-	return s.remove(func(uint32) bool { return true })
-}
-
-func (s *stream) remove(which func(number uint32) bool) error {
-	for len(s.numbers) > 0 && which(s.numbers[0]) {
+	for len(s.numbers) > 0 {
 		path := s.run.path(wire.SegmentName(s.at.Lane, s.at.Shard, s.numbers[0]))
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("delete segment: %w", err)

@@ -46,7 +46,7 @@ func monitorOrder(n int) (c monitor.Call) {
 }
 
 func monitorOrderEnd(c monitor.Call, err *error) {
-	if c.End() {
+	if c.End(0) {
 		if *err != nil {
 			c.Fail(*err)
 		}

@@ -111,7 +111,8 @@ func sized(b []byte) []byte {
 	for len(b)%wire.RecordAlign != 0 {
 		b = append(b, 0)
 	}
-	binary.LittleEndian.PutUint32(b[wire.RecordSizeAt:], uint32(len(b)))
+	word := wire.Word(len(b), wire.Kind(b[wire.RecordKindAt]), b[wire.RecordFlagsAt], binary.LittleEndian.Uint16(b[wire.RecordDepthAt:]))
+	binary.LittleEndian.PutUint64(b, word)
 	return b
 }
 
@@ -214,14 +215,14 @@ func Header(run [16]byte, lane wire.Lane, shard, number uint32, size uint64, ver
 	}
 	binary.LittleEndian.PutUint64(h[wire.SegmentSizeAt:], size)
 	copy(h[wire.SegmentRunAt:], run[:])
-	sum := crc32.Checksum(h[:wire.SegmentSumAt], crc32.MakeTable(crc32.Castagnoli))
+	sum := crc32.Checksum(append(h[:48:48], 0, 0, 0, 0), crc32.MakeTable(crc32.Castagnoli)) // the turn is 0
 	binary.LittleEndian.PutUint32(h[wire.SegmentSumAt:], sum)
 	return h
 }
 
 // End is the mark of a complete segment.
 func End() []byte {
-	return binary.LittleEndian.AppendUint32(nil, wire.SegmentEnd)
+	return binary.LittleEndian.AppendUint64(nil, wire.EndWord())
 }
 
 // Room is how much empty room Segment leaves behind the records.

@@ -33,7 +33,7 @@ func monitorOrder(n int) (c monitor.Call) {
 }
 
 func monitorOrderEnd(c monitor.Call) {
-	if c.End() {
+	if c.End(0) {
 		c.Commit()
 	}
 }

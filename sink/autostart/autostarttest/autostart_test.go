@@ -1,8 +1,9 @@
 //go:build unix
 
-// These tests build and run a program: this package's init would otherwise make
-// the tests themselves the program that is recorded.
-package autostart_test
+// Package autostarttest builds and runs a program that imports autostart. It is a
+// package of its own because autostart would make the test itself the program
+// that is recorded.
+package autostarttest
 
 import (
 	"bufio"
