@@ -9,10 +9,10 @@ import (
 // goroutine is what the recorder knows of one goroutine. Only that goroutine
 // touches it.
 type goroutine struct {
-	id     uint64
 	g      unsafe.Pointer // its g; nil where that is not known
-	frames []frame        // the calls that are open, outermost first
-	shard  uint32         // where its records go
+	id     uint64
+	frames []frame // the calls that are open, outermost first
+	shard  uint32  // where its records go
 	// busy is set while the recorder runs the user's code: calls in it are not recorded.
 	busy bool
 	// passable is set while there is an open call and the innermost is kept, see overflow.go.
@@ -107,9 +107,9 @@ func current() *goroutine {
 		return g
 	}
 	addr := getg()
-	g := goroutines.find(uintptr(addr))
+	g := nearState(addr)
 	if g == nil {
-		g = goroutines.add(addr)
+		g = farState(addr)
 	}
 	if id := goroutineID(addr); id != g.id {
 		g.restart(id)

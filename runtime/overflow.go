@@ -22,27 +22,26 @@ type passCount struct {
 	n    uint64
 }
 
-// passes tells whether the call of s that has just begun passes.
-//
-//go:norace
-func (g *goroutine) passes(s *Site) bool {
-	g.passed++
-	if g.passed%passTries == 0 || g.passCounts == nil {
-		g.reportPasses()
-		return false
-	}
-	count := &g.passCounts[s.number%uint32(len(g.passCounts))]
-	if count.site != s {
-		count.report()
-		count.site = s
-	}
-	count.n++
-	return true
-}
-
 // passCounts are those of one goroutine, so many that the few functions which
 // make up most of an overflow seldom meet in one of them.
 type passCounts [64]passCount
+
+// count counts a call; false says that there is nothing to count with yet.
+//
+//go:norace
+func (c *passCounts) count(s *Site) bool {
+	if c == nil {
+		return false
+	}
+	count := &c[s.number%uint32(len(c))]
+	if count.site == s {
+		count.n++
+		return true
+	}
+	count.report()
+	count.site, count.n = s, 1
+	return true
+}
 
 // report moves the count to its site.
 //

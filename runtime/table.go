@@ -32,6 +32,34 @@ type slot struct {
 
 const firstSlots = 256
 
+// near holds a state found lately for each value of some bits of a g's address:
+// most lookups end there. An entry is one pointer, so it is never torn, and it
+// says itself whose it is.
+var near [256]unsafe.Pointer // *goroutine, atomic
+
+// nearState returns the state of a g if it is in near, or nil.
+//
+//go:norace
+func nearState(addr unsafe.Pointer) *goroutine {
+	g := (*goroutine)(atomic.LoadPointer(&near[uintptr(addr)>>6%uintptr(len(near))]))
+	if g == nil || g.g != addr {
+		return nil
+	}
+	return g
+}
+
+// farState returns the state of any g, and puts it into near.
+//
+//go:norace
+func farState(addr unsafe.Pointer) *goroutine {
+	g := goroutines.find(uintptr(addr))
+	if g == nil {
+		g = goroutines.add(addr)
+	}
+	atomic.StorePointer(&near[uintptr(addr)>>6%uintptr(len(near))], unsafe.Pointer(g))
+	return g
+}
+
 // at returns the slot where the search for key begins.
 //
 //go:norace
