@@ -51,39 +51,46 @@ func (s *Site) enter(c *Call) *Encoder {
 //
 //go:norace
 func (g *goroutine) push(s *Site, c *Call) *Encoder {
-	n := len(g.frames)
 	if g.busy {
 		return nil
 	}
-	now := nanotime()
-	if n >= maxOpen {
-		if sp := recorder.current(); sp != nil {
-			sp.drop(s, now, false)
-		}
+	n := len(g.frames)
+	if n == cap(g.frames) && !g.growFrames(s) {
 		return nil
 	}
-	kept := g.keeps(s, now)
-	if n == cap(g.frames) {
-		g.growFrames()
-	}
+	began := now()
+	kept := (n == 0 || g.frames[n-1].kept) && (s.keepsAll || g.takes(s, began))
+	e := &g.encoder
 	g.frames = g.frames[:n+1]
-	g.frames[n] = frame{site: s, id: g.newID(), began: now, start: len(g.encoder.buf), kept: kept}
+	f := &g.frames[n]
+	f.site, f.began, f.start, f.kept, f.cut = s, began, e.n, kept, false
+	f.id = g.newID()
 	g.passable = kept
 	c.g, c.index = g, uint32(n)
 	if !kept {
 		return nil
 	}
-	e := &g.encoder
-	e.open(g)
-	e.begin(s)
+	e.reserve(wire.CallHeaderSize)
+	e.begin(s, e.n)
+	e.n += wire.CallHeaderSize
 	return e
 }
 
 const firstFrames = 4
 
+// growFrames makes room for one more open call; false says that there are too
+// many, and counts this one as dropped.
+//
 //go:norace
-func (g *goroutine) growFrames() {
+//go:noinline
+func (g *goroutine) growFrames(s *Site) bool {
 	old := g.frames
+	if len(old) >= maxOpen {
+		if sp := recorder.current(); sp != nil {
+			sp.drop(s, nanotime(), false)
+		}
+		return false
+	}
 	size := 2 * cap(old)
 	if size == 0 {
 		size = firstFrames
@@ -94,6 +101,7 @@ func (g *goroutine) growFrames() {
 		grown[i] = old[i]
 	}
 	g.frames = grown
+	return true
 }
 
 // Open tells whether the call is recorded and has not ended. For generated code.
@@ -113,18 +121,20 @@ func (c *Call) End(below int) bool {
 	if g == nil {
 		return false
 	}
-	now := nanotime()
+	ended := now()
 	if int(c.index) >= len(g.frames) {
 		c.g = nil
 		return false
 	}
-	g.forget(int(c.index) + 1)
-	f := &g.frames[c.index]
-	args := 0
-	if f.kept {
-		args = len(g.encoder.buf) - f.start - wire.CallHeaderSize
+	if int(c.index)+1 < len(g.frames) {
+		g.forget(int(c.index) + 1)
 	}
-	g.ending = ending{took: now - f.began, args: args}
+	f := &g.frames[c.index]
+	end := &g.ending
+	end.took, end.flags, end.args = elapsed(ended-f.began), 0, 0
+	if f.kept {
+		end.args = g.encoder.n - f.start - wire.CallHeaderSize
+	}
 	if located.panics && !panicking(g.g) {
 		return true
 	}
@@ -144,10 +154,8 @@ func (c *Call) End(below int) bool {
 //
 //go:norace
 func (g *goroutine) forget(n int) {
-	if n < len(g.frames) {
-		g.encoder.truncate(g.frames[n].start)
-		g.pop(n)
-	}
+	g.encoder.n = g.frames[n].start
+	g.pop(n)
 }
 
 // pop takes the frames from index n on away.
@@ -182,7 +190,7 @@ func (c *Call) Results() *Encoder {
 	if !f.kept || !g.wanted(f) {
 		return nil
 	}
-	g.encoder.begin(f.site)
+	g.encoder.begin(f.site, f.start)
 	return &g.encoder
 }
 
@@ -206,18 +214,31 @@ func (c *Call) Commit() {
 	if g.wanted(f) {
 		g.write(f)
 	}
-	g.encoder.truncate(f.start)
+	g.encoder.n = f.start
 	g.pop(int(c.index))
 	if g.raised.depth != 0 && (c.index == 0 || g.ending.flags&wire.FlagPanic == 0) {
 		g.raised = raised{} // the panic was recovered, or is about to leave our sight
 	}
-	g.ending = ending{}
+	if g.ending.flags&wire.FlagError != 0 {
+		g.ending = ending{} // keeps nothing of the user's alive
+	}
 	if c.index == 0 {
-		g.reportPasses()
-		g.encoder.shrink()
-		g.release()
+		g.left()
 	}
 	c.g = nil
+}
+
+// left tidies up when the goroutine has left its outermost call.
+//
+//go:norace
+func (g *goroutine) left() {
+	if g.passCounts != nil {
+		g.reportPasses()
+	}
+	g.encoder.shrink()
+	if !located.g {
+		g.release()
+	}
 }
 
 // write completes the record of f, the innermost call, behind the values that
@@ -229,12 +250,13 @@ func (g *goroutine) write(f *frame) {
 	end := &g.ending
 	if !f.kept {
 		end.flags |= wire.FlagSampled
-		e.open(g)
+		e.reserve(wire.CallHeaderSize)
+		e.n += wire.CallHeaderSize
 	}
 	if f.cut {
 		end.flags |= wire.FlagCut
 	}
-	results := len(e.buf) - f.start - wire.CallHeaderSize - end.args
+	results := e.n - f.start - wire.CallHeaderSize - end.args
 	if len(end.text) > maxErrorText {
 		end.text = end.text[:maxErrorText]
 	}
@@ -242,28 +264,29 @@ func (g *goroutine) write(f *frame) {
 	e.appendBytes(end.stack)
 	e.pad(f.start)
 
-	record := e.buf[f.start:]
 	depth := g.parent.depth + uint32(len(g.frames)-1)
 	if depth > 1<<16-1 {
 		depth = 1<<16 - 1
 	}
-	word := wire.Word(len(record), wire.KindCall, end.flags, uint16(depth))
-	binary.LittleEndian.PutUint64(record, word)
-	binary.LittleEndian.PutUint32(record[wire.CallSiteAt:], f.site.number)
-	binary.LittleEndian.PutUint32(record[wire.CallArgsLenAt:], uint32(end.args))
-	binary.LittleEndian.PutUint64(record[wire.CallIDAt:], f.id)
-	binary.LittleEndian.PutUint64(record[wire.CallParentAt:], g.parentID())
-	binary.LittleEndian.PutUint64(record[wire.CallTraceAt:], g.traceID())
-	binary.LittleEndian.PutUint64(record[wire.CallGoroutineAt:], g.id)
-	binary.LittleEndian.PutUint64(record[wire.CallStartAt:], uint64(wallTime(f.began)))
-	binary.LittleEndian.PutUint64(record[wire.CallDurationAt:], uint64(end.took))
-	binary.LittleEndian.PutUint32(record[wire.CallResultLenAt:], uint32(results))
-	binary.LittleEndian.PutUint32(record[wire.CallErrorLenAt:], uint32(len(end.text)))
-	binary.LittleEndian.PutUint32(record[wire.CallStackLenAt:], uint32(len(end.stack)))
-	binary.LittleEndian.PutUint32(record[wire.CallReservedAt:], 0)
+	began := monotonic(f.began)
+	record := e.record(f.start)
+	h := e.header(f.start)
+	binary.LittleEndian.PutUint64(h[0:], wire.Word(len(record), wire.KindCall, end.flags, uint16(depth)))
+	binary.LittleEndian.PutUint32(h[wire.CallSiteAt:], f.site.number)
+	binary.LittleEndian.PutUint32(h[wire.CallArgsLenAt:], uint32(end.args))
+	binary.LittleEndian.PutUint64(h[wire.CallIDAt:], f.id)
+	binary.LittleEndian.PutUint64(h[wire.CallParentAt:], g.parentID())
+	binary.LittleEndian.PutUint64(h[wire.CallTraceAt:], g.traceID())
+	binary.LittleEndian.PutUint64(h[wire.CallGoroutineAt:], g.id)
+	binary.LittleEndian.PutUint64(h[wire.CallStartAt:], uint64(wallTime(began)))
+	binary.LittleEndian.PutUint64(h[wire.CallDurationAt:], uint64(end.took))
+	binary.LittleEndian.PutUint32(h[wire.CallResultLenAt:], uint32(results))
+	binary.LittleEndian.PutUint32(h[wire.CallErrorLenAt:], uint32(len(end.text)))
+	binary.LittleEndian.PutUint32(h[wire.CallStackLenAt:], uint32(len(end.stack)))
+	binary.LittleEndian.PutUint32(h[wire.CallReservedAt:], 0)
 
 	raceQuiet()
-	recorder.publish(g, f, record)
+	recorder.publish(g, f, record, began+end.took)
 	raceLoud()
 }
 

@@ -14,6 +14,8 @@ func init() {
 	clock.wall = time.Now()
 	clock.mono = nanotime()
 	clock.wallNano = clock.wall.UnixNano()
+	ticks, mono := pair()
+	firstPair = instant{ticks: ticks, mono: mono, steady: ticks != 0}
 }
 
 // wallTime turns a reading of nanotime into nanoseconds since 1970 UTC.

@@ -12,11 +12,14 @@ import (
 // Encoder writes the arguments or results of one call as tagged values, see
 // docs/format.md. It belongs to the goroutine. For generated code.
 //
-// Its buffer is a stack of records: that of the innermost open call is last.
+// Its memory is a stack of records: that of the innermost open call is last.
 // Functions that touch it are marked go:norace, see race_on.go.
 type Encoder struct {
-	buf   []byte
-	limit int // length of buf from which on values are cut
+	base  unsafe.Pointer // of the memory
+	n     int            // bytes of it in use
+	room  int            // up to where values are written without a further look
+	limit int            // up to where the record's values go; later ones are cut
+	size  int            // bytes of the memory
 	owner *goroutine
 
 	maxBytes int
@@ -28,64 +31,76 @@ type Encoder struct {
 // maxPointees bounds how many pointers are followed within each other.
 const maxPointees = 16
 
-// keptBuffer is the size from which on a buffer is let go when the goroutine
-// has no open call.
+// keptBuffer is the size from which on memory is let go when the goroutine has
+// no open call.
 const keptBuffer = 256 << 10
 
-// open makes room for the header of a record behind what the buffer holds.
+// begin prepares for the values of a call, or for its results, in the record
+// that starts at an offset.
 //
 //go:norace
-func (e *Encoder) open(g *goroutine) {
-	n := len(e.buf) + wire.CallHeaderSize
-	if n > cap(e.buf) {
-		e.grow(wire.CallHeaderSize)
-	}
-	e.limit = n + maxValues
-	e.buf = e.buf[:n]
-	e.owner = g
-}
-
-// begin prepares for the values of a call, or for its results.
-//
-//go:norace
-func (e *Encoder) begin(s *Site) {
+func (e *Encoder) begin(s *Site, start int) {
 	e.maxBytes, e.depth, e.pointees = s.maxBytes, s.depth, 0
-	f := &e.owner.frames[len(e.owner.frames)-1]
-	e.limit = f.start + wire.CallHeaderSize + maxValues
+	e.limit = start + wire.CallHeaderSize + maxValues
+	e.room = e.limit
+	if e.size < e.limit {
+		e.room = e.size
+	}
 }
 
+// record returns the bytes from an offset on.
+//
 //go:norace
-func (e *Encoder) truncate(n int) { e.buf = e.buf[:n] }
+func (e *Encoder) record(start int) []byte {
+	return unsafe.Slice((*byte)(unsafe.Add(e.base, start)), e.n-start)
+}
 
+// header returns the header of the record that starts at an offset.
+//
 //go:norace
-func (e *Encoder) reset() { e.buf = e.buf[:0] }
+func (e *Encoder) header(start int) *[wire.CallHeaderSize]byte {
+	return (*[wire.CallHeaderSize]byte)(unsafe.Add(e.base, start))
+}
 
-// shrink lets go of a large buffer.
+// shrink lets go of large memory.
 //
 //go:norace
 func (e *Encoder) shrink() {
-	if cap(e.buf) > keptBuffer {
-		e.buf = nil
+	if e.size > keptBuffer {
+		e.base, e.size, e.room = nil, 0, 0
 	}
 }
 
-const firstBuffer = 512
+const firstBuffer = 2 << 10
 
-// grow makes room for n more bytes.
+// reserve makes room for n more bytes.
 //
+//go:norace
+func (e *Encoder) reserve(n int) {
+	if e.n+n > e.size {
+		e.grow(n)
+	}
+}
+
 //go:norace
 //go:noinline
 func (e *Encoder) grow(n int) {
-	size := 2 * cap(e.buf)
+	size := 2 * e.size
 	if size < firstBuffer {
 		size = firstBuffer
 	}
-	for size < len(e.buf)+n {
+	for size < e.n+n {
 		size *= 2
 	}
-	grown := make([]byte, len(e.buf), size)
-	copyBytes(grown, e.buf)
-	e.buf = grown
+	grown := make([]byte, size)
+	if e.n > 0 {
+		copyBytes(grown, e.record(0))
+	}
+	e.base, e.size = unsafe.Pointer(&grown[0]), size
+	e.room = e.limit
+	if e.size < e.limit {
+		e.room = e.size
+	}
 }
 
 // next returns room for the n bytes of a value. When the record is full it
@@ -93,61 +108,60 @@ func (e *Encoder) grow(n int) {
 //
 //go:norace
 func (e *Encoder) next(n int) []byte {
-	l := len(e.buf)
-	if l+n > e.limit {
-		e.full()
+	if e.n+n > e.room && !e.extend(n) {
 		return nil
 	}
-	if l+n > cap(e.buf) {
-		e.grow(n)
-	}
-	e.buf = e.buf[:l+n]
-	return e.buf[l : l+n : l+n]
+	at := e.n
+	e.n += n
+	return unsafe.Slice((*byte)(unsafe.Add(e.base, at)), n)
 }
 
-// full writes TagCut although the record is full: every value stays countable.
+// extend makes room for n bytes that reach beyond room. When the record is full
+// it writes TagCut in their place and returns false: every value stays countable.
 //
 //go:norace
 //go:noinline
-func (e *Encoder) full() {
-	e.owner.frames[len(e.owner.frames)-1].cut = true
-	if len(e.buf) == cap(e.buf) {
-		e.grow(1)
+func (e *Encoder) extend(n int) bool {
+	if e.n+n <= e.limit {
+		e.reserve(n)
+		return true
 	}
-	e.buf = append(e.buf, byte(wire.TagCut))
+	e.owner.frames[len(e.owner.frames)-1].cut = true
+	e.reserve(1)
+	*(*byte)(unsafe.Add(e.base, e.n)) = byte(wire.TagCut)
+	e.n++
+	return false
 }
 
 //go:norace
 func (e *Encoder) append(text string) {
-	l := len(e.buf)
-	if l+len(text) > cap(e.buf) {
-		e.grow(len(text))
+	if len(text) == 0 {
+		return
 	}
-	e.buf = e.buf[:l+len(text)]
-	copyString(e.buf[l:], text)
+	e.reserve(len(text))
+	copyString(unsafe.Slice((*byte)(unsafe.Add(e.base, e.n)), len(text)), text)
+	e.n += len(text)
 }
 
 //go:norace
 func (e *Encoder) appendBytes(text []byte) {
-	l := len(e.buf)
-	if l+len(text) > cap(e.buf) {
-		e.grow(len(text))
+	if len(text) == 0 {
+		return
 	}
-	e.buf = e.buf[:l+len(text)]
-	copyBytes(e.buf[l:], text)
+	e.reserve(len(text))
+	copyBytes(unsafe.Slice((*byte)(unsafe.Add(e.base, e.n)), len(text)), text)
+	e.n += len(text)
 }
 
 // pad fills the record that starts at an offset up to a multiple of RecordAlign.
 //
 //go:norace
 func (e *Encoder) pad(start int) {
-	for l := len(e.buf); (l-start)%wire.RecordAlign != 0; l++ {
-		if l == cap(e.buf) {
-			e.grow(wire.RecordAlign)
-		}
-		e.buf = e.buf[:l+1]
-		e.buf[l] = 0
-	}
+	size := e.n - start
+	end := start + (size+wire.RecordAlign-1)&^(wire.RecordAlign-1)
+	e.reserve(wire.RecordAlign)
+	*(*[wire.RecordAlign]byte)(unsafe.Add(e.base, e.n)) = [wire.RecordAlign]byte{}
+	e.n = end
 }
 
 // tag writes a value that is its tag alone.
@@ -163,10 +177,13 @@ func (e *Encoder) tag(t wire.Tag) {
 //
 //go:norace
 func (e *Encoder) word(t wire.Tag, v uint64) {
-	if b := e.next(9); b != nil {
-		b[0] = byte(t)
-		binary.LittleEndian.PutUint64(b[1:], v)
+	if e.n+9 > e.room && !e.extend(9) {
+		return
 	}
+	p := (*[9]byte)(unsafe.Add(e.base, e.n))
+	p[0] = byte(t)
+	binary.LittleEndian.PutUint64(p[1:], v)
+	e.n += 9
 }
 
 // pair writes a tag and two u32.

@@ -44,7 +44,7 @@ type origin struct {
 type frame struct {
 	site  *Site
 	id    uint64
-	began int64 // nanotime
+	began int64 // ticks
 	start int   // offset of the record in the buffer
 	kept  bool  // the sample took the call
 	cut   bool  // not all arguments fit
@@ -79,7 +79,7 @@ func (g *goroutine) restart(id uint64) {
 	g.busy, g.passable = false, false
 	g.parent = origin{}
 	g.raised = raised{}
-	g.encoder.reset()
+	g.encoder.n = 0
 }
 
 // lastGoroutine counts the states that were made.
@@ -88,12 +88,14 @@ var lastGoroutine uint32 // atomic
 //go:norace
 func newGoroutine(g unsafe.Pointer, id uint64) *goroutine {
 	n := atomic.AddUint32(&lastGoroutine, 1)
-	return &goroutine{
+	made := &goroutine{
 		id:    id,
 		g:     g,
 		shard: n,
 		seed:  (uint64(n) + uint64(clock.wallNano)) * 0x9e3779b97f4a7c15,
 	}
+	made.encoder.owner = made
+	return made
 }
 
 // current returns the state of the running goroutine.
@@ -151,9 +153,6 @@ func byPrintedID() *goroutine {
 //
 //go:norace
 func (g *goroutine) release() {
-	if located.g {
-		return
-	}
 	p := &portable
 	p.Lock()
 	delete(p.byID, g.id)

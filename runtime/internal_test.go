@@ -124,3 +124,47 @@ func TestReadEnvironment(t *testing.T) {
 		t.Errorf("%+v of an empty environment", got)
 	}
 }
+
+// The counter agrees with the clock that it stands for.
+func TestTicks(t *testing.T) {
+	startCountingOnce.Do(startCounting)
+	if !counting {
+		t.Skip("no steady counter")
+	}
+	for round := 0; round < 3; round++ {
+		began, before := pair()
+		for nanotime() < before+20_000_000 {
+		}
+		ended, after := pair()
+		if took, want := elapsed(ended-began), after-before; took < want-want/100 || took > want+want/100 {
+			t.Errorf("%d ns by ticks, %d by the clock", took, want)
+		}
+		for ticks, want := range map[int64]int64{began: before, ended: after} {
+			if d := monotonic(ticks) - want; d < -1_000_000 || d > 1_000_000 {
+				t.Errorf("%d ns off", d)
+			}
+		}
+		recount()
+	}
+	if elapsed(-5) != 0 {
+		t.Error("a negative duration")
+	}
+}
+
+func TestScale(t *testing.T) {
+	from := instant{ticks: 1000, mono: 500}
+	s := from.scaleTo(1000+3_000_000_000, 500+1_000_000_000) // 3 GHz for a second
+	if s == nil {
+		t.Fatal("no scale")
+	}
+	for ticks, want := range map[int64]int64{0: 0, 3: 1, 3_000_000: 1_000_000, 1 << 60: 1 << 60 / 3} {
+		if got := scaled(ticks, s.rate); got < want-want/1e9-1 || got > want+want/1e9+1 {
+			t.Errorf("%d ticks are %d ns, want %d", ticks, got, want)
+		}
+	}
+	for _, bad := range []*scale{from.scaleTo(1000, 1_000_000), from.scaleTo(900, 1_000_000), from.scaleTo(1<<40, 1000), from.scaleTo(2000, 400)} {
+		if bad != nil {
+			t.Errorf("%+v", bad)
+		}
+	}
+}

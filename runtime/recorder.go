@@ -126,6 +126,7 @@ func (r *recording) open(o Options) error {
 		return err
 	}
 	locate()
+	startCountingOnce.Do(startCounting)
 	sp, err := openSpool(o, fromEnvironment.session)
 	if err != nil {
 		return err
@@ -171,15 +172,14 @@ func (r *recording) defineAll(sp *spool) {
 	}
 }
 
-// publish writes the record of a call that has ended.
+// publish writes the record of a call that has ended; now is the time of nanotime.
 //
 //go:norace
-func (r *recording) publish(g *goroutine, f *frame, record []byte) {
+func (r *recording) publish(g *goroutine, f *frame, record []byte, now int64) {
 	sp := r.current()
 	if sp == nil {
 		return
 	}
-	now := f.began + g.ending.took
 	failed := g.ending.flags&wire.FlagError != 0
 	lane := sp.normal
 	if failed {

@@ -2,27 +2,25 @@ package runtime
 
 import "sync/atomic"
 
-// keeps decides whether a call that starts now is kept, errors apart: a call
-// below one that was left out is left out with it, any other as its own
-// function's sample and rate say.
+// takes decides whether a call that starts now is kept, errors apart, as its
+// function's sample and rate say. A call below one that was left out is left out
+// with it.
 //
 //go:norace
-func (g *goroutine) keeps(s *Site, now int64) bool {
-	if n := len(g.frames); n > 0 && !g.frames[n-1].kept {
-		return false
-	}
+//go:noinline
+func (g *goroutine) takes(s *Site, began int64) bool {
 	if s.sample != keepAll && g.random() >= s.sample {
 		return false
 	}
-	return s.rate == 0 || s.takes(now)
+	return s.rate == 0 || s.count(monotonic(began))
 }
 
-// takes counts the call against the site's rate: at most rate calls in every
+// count counts the call against the site's rate: at most rate calls in every
 // whole second of the monotonic clock. The counter holds the second in its
 // upper half.
 //
 //go:norace
-func (s *Site) takes(now int64) bool {
+func (s *Site) count(now int64) bool {
 	second := uint64(now/1e9) << 32
 	for {
 		old := atomic.LoadUint64(&s.sampled)

@@ -20,6 +20,7 @@ func (s *shard) nextSegment(room int) *segment {
 	if need > size {
 		size = (need + pageSize - 1) / pageSize * pageSize
 	}
+	recount()
 	there, err := s.spool.list()
 	if err != nil {
 		s.spool.complain(err)

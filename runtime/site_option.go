@@ -21,6 +21,7 @@ type siteOptions struct {
 	process  string // the name shown
 	sample   uint64 // a call is kept when a random word is not above; keepAll by default
 	own      bool   // the directive says how to sample
+	keepsAll bool   // sample and rate leave nothing out
 	rate     uint32 // calls kept per second, 0 for all
 	slow     int64  // nanoseconds: shorter calls without an error are not kept
 	maxBytes int    // of a string
@@ -59,6 +60,7 @@ func (o *siteOptions) limit(sample uint64) {
 	if !o.own {
 		o.sample = sample
 	}
+	o.keepsAll = o.sample == keepAll && o.rate == 0
 }
 
 // nextOption takes key=value off the front of text; the value may be quoted.
