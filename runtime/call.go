@@ -58,18 +58,18 @@ func (g *goroutine) push(s *Site, c *Call) *Encoder {
 	if n == cap(g.frames) && !g.growFrames(s) {
 		return nil
 	}
-	began := now()
-	kept := (n == 0 || g.frames[n-1].kept) && (s.keepsAll || g.takes(s, began))
+	kept := (n == 0 || g.frames[n-1].kept) && (s.keepsAll || g.takes(s))
 	e := &g.encoder
 	g.frames = g.frames[:n+1]
 	f := &g.frames[n]
-	f.site, f.began, f.start, f.kept, f.cut = s, began, e.n, kept, false
-	f.id = g.newID()
+	f.site, f.start, f.kept, f.cut = s, e.n, kept, false
 	g.passable = kept
 	c.g, c.index = g, uint32(n)
 	if !kept {
+		f.id = 0
 		return nil
 	}
+	f.id, f.began = g.newID(), now()
 	e.reserve(wire.CallHeaderSize)
 	e.begin(s, e.n)
 	e.n += wire.CallHeaderSize
@@ -121,7 +121,10 @@ func (c *Call) End(below int) bool {
 	if g == nil {
 		return false
 	}
-	ended := now()
+	ended := int64(0)
+	if int(c.index) < len(g.frames) && g.frames[c.index].kept {
+		ended = now()
+	}
 	if int(c.index) >= len(g.frames) {
 		c.g = nil
 		return false
@@ -131,9 +134,9 @@ func (c *Call) End(below int) bool {
 	}
 	f := &g.frames[c.index]
 	end := &g.ending
-	end.took, end.flags, end.args = elapsed(ended-f.began), 0, 0
+	end.took, end.flags, end.args = 0, 0, 0
 	if f.kept {
-		end.args = g.encoder.n - f.start - wire.CallHeaderSize
+		end.took, end.args = elapsed(ended-f.began), g.encoder.n-f.start-wire.CallHeaderSize
 	}
 	if located.panics && !panicking(g.g) {
 		return true
@@ -249,7 +252,11 @@ func (g *goroutine) write(f *frame) {
 	e := &g.encoder
 	end := &g.ending
 	if !f.kept {
+		// What is known at the end: the call had no clock, and no id unless a call
+		// within it has needed one.
 		end.flags |= wire.FlagSampled
+		g.identify()
+		f.began = now()
 		e.reserve(wire.CallHeaderSize)
 		e.n += wire.CallHeaderSize
 	}
@@ -288,6 +295,17 @@ func (g *goroutine) write(f *frame) {
 	raceQuiet()
 	recorder.publish(g, f, record, began+end.took)
 	raceLoud()
+}
+
+// identify gives every open call an id that has none.
+//
+//go:norace
+func (g *goroutine) identify() {
+	for i := range g.frames {
+		if f := &g.frames[i]; f.id == 0 {
+			f.id = g.newID()
+		}
+	}
 }
 
 // parentID is the call that the innermost one is part of.

@@ -8,11 +8,11 @@ import "sync/atomic"
 //
 //go:norace
 //go:noinline
-func (g *goroutine) takes(s *Site, began int64) bool {
+func (g *goroutine) takes(s *Site) bool {
 	if s.sample != keepAll && g.random() >= s.sample {
 		return false
 	}
-	return s.rate == 0 || s.count(monotonic(began))
+	return s.rate == 0 || s.count(nanotime())
 }
 
 // count counts the call against the site's rate: at most rate calls in every

@@ -119,3 +119,27 @@ func TestRate(t *testing.T) {
 		t.Errorf("%d calls, want 10 of each second", n)
 	}
 }
+
+// Errors that a sample left out are linked to each other: an id is given when
+// the first of them needs it.
+func TestErrorsOfCallsLeftOut(t *testing.T) {
+	outer, middle, inner := newKey(), newKey(), newKey()
+	r := recording(t, monitor.Options{}, func() {
+		record(outer, "sample=0", 1, func() error {
+			record(middle, "", 2, nothing)
+			return record(middle, "", 2, func() error {
+				return record(inner, "", 3, func() error { return errNegative })
+			})
+		})
+	})
+	if len(r.of(middle)) != 1 {
+		t.Fatalf("%d calls in the middle, want the one that failed", len(r.of(middle)))
+	}
+	o, m, i := r.one(t, outer), r.one(t, middle), r.one(t, inner)
+	if o.parent != 0 || m.parent != o.id || i.parent != m.id || o.trace != o.id || m.trace != o.id || i.trace != o.id || i.depth != 2 {
+		t.Errorf("not linked:\n%+v\n%+v\n%+v", o, m, i)
+	}
+	if i.took != 0 || i.start == 0 {
+		t.Errorf("a call without a clock took %d from %d", i.took, i.start)
+	}
+}

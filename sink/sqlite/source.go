@@ -3,6 +3,7 @@ package sqlite
 import (
 	"modernc.org/sqlite/vtab"
 
+	"github.com/monitorgen/monitorgen/internal/wire"
 	"github.com/monitorgen/monitorgen/sink"
 	"github.com/monitorgen/monitorgen/sink/spool"
 	"github.com/monitorgen/monitorgen/sink/sqlite/schema"
@@ -73,6 +74,9 @@ func (s *source) Column(column int) (vtab.Value, error) {
 	case 6:
 		return c.Start, nil
 	case 7:
+		if c.Flags&wire.FlagSampled != 0 {
+			return nil, nil // its sample left it out: it had no clock
+		}
 		return c.Duration, nil
 	case 8:
 		if c.Failed() {

@@ -88,7 +88,7 @@ func (v Value) Text() string {
 }
 
 // callColumns are those that scanCall reads.
-const callColumns = "id, function_id, parent_id, trace_id, depth, goroutine, start_ns, duration_ns, status, exception, data"
+const callColumns = "id, function_id, parent_id, trace_id, depth, goroutine, start_ns, coalesce(duration_ns, 0), status, exception, data"
 
 // scanCall reads a row of callColumns. A function that is not known leaves the
 // call without a name.

@@ -3,12 +3,14 @@ package query
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"slices"
 	"time"
 )
 
 // FunctionStats sums up the calls of one function. Quantiles are exact, by
-// nearest rank: each is the duration of a call that was made.
+// nearest rank: each is the duration of a call that was made. Calls that a sample
+// left out and whose errors were recorded have no duration.
 type FunctionStats struct {
 	Process, Group string
 	Calls, Errors  int64
@@ -59,7 +61,8 @@ func (d *DB) gather(ctx context.Context, g *gathering, s span, f Filter) error {
 		return err
 	}
 	defer rows.Close()
-	var id, duration, status int64
+	var id, status int64
+	var duration sql.NullInt64
 	for rows.Next() {
 		if err := rows.Scan(&id, &duration, &status); err != nil {
 			return err
@@ -73,6 +76,7 @@ func (d *DB) gather(ctx context.Context, g *gathering, s span, f Filter) error {
 type durations struct {
 	process, group string
 	errors         int64
+	untimed        int64 // calls that a sample left out and their errors brought in
 	all            []int64
 }
 
@@ -102,14 +106,18 @@ func newGathering(functions map[int64]*function, matching string) *gathering {
 	return g
 }
 
-func (g *gathering) add(function, duration int64, failed bool) {
+func (g *gathering) add(function int64, duration sql.NullInt64, failed bool) {
 	if function != g.last {
 		g.last, g.into = function, g.byID[function]
 	}
 	if g.into == nil {
 		return
 	}
-	g.into.all = append(g.into.all, duration)
+	if duration.Valid {
+		g.into.all = append(g.into.all, duration.Int64)
+	} else {
+		g.into.untimed++
+	}
 	if failed {
 		g.into.errors++
 	}
@@ -118,7 +126,7 @@ func (g *gathering) add(function, duration int64, failed bool) {
 func (g *gathering) stats() []FunctionStats {
 	all := []FunctionStats{}
 	for _, f := range g.list {
-		if len(f.all) > 0 {
+		if len(f.all) > 0 || f.untimed > 0 {
 			all = append(all, f.stats())
 		}
 	}
@@ -135,8 +143,11 @@ func (f *durations) stats() FunctionStats {
 		total += d
 	}
 	n := int64(len(f.all))
+	if n == 0 {
+		return FunctionStats{Process: f.process, Group: f.group, Calls: f.untimed, Errors: f.errors}
+	}
 	return FunctionStats{
-		Process: f.process, Group: f.group, Calls: n, Errors: f.errors,
+		Process: f.process, Group: f.group, Calls: n + f.untimed, Errors: f.errors,
 		Total: time.Duration(total), Mean: time.Duration(total / n),
 		P50: nearestRank(f.all, 50), P95: nearestRank(f.all, 95), P99: nearestRank(f.all, 99),
 		Max: time.Duration(f.all[n-1]),
