@@ -9,6 +9,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -20,6 +21,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -126,9 +128,12 @@ func (r *trial) run(ctx context.Context) error {
 	}
 	differences := compare(plain, recorded)
 	fmt.Printf("%s@%s: %d functions recorded, %d left alone; %d tests, %d different; %.1f s plain, %.1f s recorded and stored\n\t%s\n",
-		r.path, r.version, functions, left, len(plain), len(differences), plainTime.Seconds(), recordedTime.Seconds(), summary)
+		r.path, r.version, functions, left, len(plain.tests), len(differences), plainTime.Seconds(), recordedTime.Seconds(), summary)
 	for _, d := range differences {
 		fmt.Printf("\t%s\n", d)
+	}
+	for _, pkg := range recorded.failed(plain) {
+		fmt.Printf("\tlast output of %s:\n\t\t%s\n", pkg, strings.ReplaceAll(strings.TrimSpace(recorded.output[pkg]), "\n", "\n\t\t"))
 	}
 	if len(differences) > 0 {
 		return fmt.Errorf("%d tests behave differently when recorded", len(differences))
@@ -208,7 +213,7 @@ func copyTree(from, to string) error {
 
 // test runs the module's tests by the given command and returns the outcome
 // of each test and package.
-func (r *trial) test(ctx context.Context, name string, args ...string) (map[string]string, time.Duration, error) {
+func (r *trial) test(ctx context.Context, name string, args ...string) (*outcome, time.Duration, error) {
 	args = append(args, "-json", "-count=1")
 	if r.skip != "" {
 		args = append(args, "-skip="+r.skip)
@@ -225,7 +230,7 @@ func (r *trial) test(ctx context.Context, name string, args ...string) (map[stri
 	if err := cmd.Start(); err != nil {
 		return nil, 0, err
 	}
-	outcome, readErr := readOutcome(out)
+	result, readErr := readOutcome(out)
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -234,30 +239,46 @@ func (r *trial) test(ctx context.Context, name string, args ...string) (map[stri
 	if readErr != nil {
 		return nil, 0, fmt.Errorf("%s test: %w\n%s", name, readErr, stderr.String())
 	}
-	if len(outcome) == 0 {
+	if len(result.tests) == 0 {
 		return nil, 0, fmt.Errorf("%s test ran nothing: %s", filepath.Base(name), stderr.String())
 	}
-	return outcome, time.Since(start), nil
+	return result, time.Since(start), nil
 }
 
-// readOutcome reads the output of go test -json: pass, fail or skip by
-// package and test.
-func readOutcome(r io.Reader) (map[string]string, error) {
-	outcome := make(map[string]string)
+// outcome is what go test said.
+type outcome struct {
+	tests  map[string]string // pass, fail or skip by package and test
+	output map[string]string // the end of what each package printed
+}
+
+// maxOutput is how much of a package's output is kept.
+const maxOutput = 4 << 10
+
+// address is what differs in names of tests that print pointers.
+var address = regexp.MustCompile(`0x[0-9a-f]{6,}|time\.Date\([^)]*\)`)
+
+// readOutcome reads the output of go test -json.
+func readOutcome(r io.Reader) (*outcome, error) {
+	o := &outcome{tests: make(map[string]string), output: make(map[string]string)}
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadBytes('\n')
-		var e struct{ Action, Package, Test, ImportPath string }
+		var e struct{ Action, Package, Test, ImportPath, Output string }
 		if len(line) > 0 && json.Unmarshal(line, &e) == nil {
 			switch e.Action {
 			case "pass", "fail", "skip":
-				outcome[e.Package+" "+e.Test] = e.Action
+				o.tests[e.Package+" "+address.ReplaceAllString(e.Test, "0x")] = e.Action
 			case "build-fail":
-				outcome[e.ImportPath+" (build)"] = "fail"
+				o.tests[e.ImportPath+" (build)"] = "fail"
+			case "output":
+				text := o.output[e.Package] + e.Output
+				o.output[e.Package] = text[max(0, len(text)-maxOutput):]
+			case "build-output":
+				o.output[e.ImportPath] += e.Output
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return outcome, nil
+			return o, nil
 		}
 		if err != nil {
 			return nil, err
@@ -265,15 +286,28 @@ func readOutcome(r io.Reader) (map[string]string, error) {
 	}
 }
 
-func compare(plain, recorded map[string]string) []string {
-	var differences []string
-	for test, want := range plain {
-		if got := recorded[test]; got != want {
-			differences = append(differences, fmt.Sprintf("%s: %s, recorded: %s", test, want, got))
+// failed returns the packages that failed here and not in plain.
+func (o *outcome) failed(plain *outcome) []string {
+	var packages []string
+	for test, got := range o.tests {
+		pkg, name, _ := strings.Cut(test, " ")
+		if got == "fail" && (name == "" || name == "(build)") && plain.tests[test] != "fail" {
+			packages = append(packages, pkg)
 		}
 	}
-	for test, got := range recorded {
-		if _, known := plain[test]; !known {
+	sort.Strings(packages)
+	return packages
+}
+
+func compare(plain, recorded *outcome) []string {
+	var differences []string
+	for test, want := range plain.tests {
+		if got := recorded.tests[test]; got != want {
+			differences = append(differences, fmt.Sprintf("%s: %s, recorded: %s", test, want, cmp.Or(got, "missing")))
+		}
+	}
+	for test, got := range recorded.tests {
+		if _, known := plain.tests[test]; !known {
 			differences = append(differences, fmt.Sprintf("%s: only when recorded: %s", test, got))
 		}
 	}
