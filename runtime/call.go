@@ -3,6 +3,7 @@ package runtime
 import (
 	"encoding/binary"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
 )
@@ -70,7 +71,11 @@ func (g *goroutine) push(s *Site, c *Call) *Encoder {
 		return nil
 	}
 	f.id, f.began = g.newID(), now()
-	e.reserve(wire.CallHeaderSize)
+	if e.n+wire.CallHeaderSize > e.size {
+		raceLoud()
+		e.grow(wire.CallHeaderSize)
+		raceQuiet()
+	}
 	e.begin(s, e.n)
 	e.n += wire.CallHeaderSize
 	return e
@@ -95,12 +100,19 @@ func (g *goroutine) growFrames(s *Site) bool {
 	if size == 0 {
 		size = firstFrames
 	}
-	grown := make([]frame, len(old), size)
+	raceLoud()
+	mem := newMemory(size * int(unsafe.Sizeof(frame{})))
+	raceQuiet()
+	grown := unsafe.Slice((*frame)(mem.base), size)[:len(old)]
 	//lint:ignore S1001 the race detector would see copy
 	for i := range old {
 		grown[i] = old[i]
 	}
 	g.frames = grown
+	raceLoud()
+	g.frameMemory.free()
+	raceQuiet()
+	g.frameMemory = mem
 	return true
 }
 
@@ -239,6 +251,10 @@ func (g *goroutine) left() {
 		g.reportPasses()
 	}
 	g.encoder.shrink()
+	if g.frameMemory.mapped != nil {
+		g.frames = nil
+		g.frameMemory.free()
+	}
 	if !located.g {
 		g.release()
 	}

@@ -15,11 +15,10 @@ import (
 // Its memory is a stack of records: that of the innermost open call is last.
 // Functions that touch it are marked go:norace, see race_on.go.
 type Encoder struct {
-	base  unsafe.Pointer // of the memory
-	n     int            // bytes of it in use
-	room  int            // up to where values are written without a further look
-	limit int            // up to where the record's values go; later ones are cut
-	size  int            // bytes of the memory
+	memory
+	n     int // bytes in use
+	room  int // up to where values are written without a further look
+	limit int // up to where the record's values go; later ones are cut
 	owner *goroutine
 
 	maxBytes int
@@ -30,10 +29,6 @@ type Encoder struct {
 
 // maxPointees bounds how many pointers are followed within each other.
 const maxPointees = 16
-
-// keptBuffer is the size from which on memory is let go when the goroutine has
-// no open call.
-const keptBuffer = 256 << 10
 
 // begin prepares for the values of a call, or for its results, in the record
 // that starts at an offset.
@@ -66,8 +61,9 @@ func (e *Encoder) header(start int) *[wire.CallHeaderSize]byte {
 //
 //go:norace
 func (e *Encoder) shrink() {
-	if e.size > keptBuffer {
-		e.base, e.size, e.room = nil, 0, 0
+	if e.mapped != nil {
+		e.free()
+		e.room = 0
 	}
 }
 
@@ -92,11 +88,12 @@ func (e *Encoder) grow(n int) {
 	for size < e.n+n {
 		size *= 2
 	}
-	grown := make([]byte, size)
+	grown := newMemory(size)
 	if e.n > 0 {
-		copyBytes(grown, e.record(0))
+		copyBytes(unsafe.Slice((*byte)(grown.base), size), e.record(0))
 	}
-	e.base, e.size = unsafe.Pointer(&grown[0]), size
+	e.free()
+	e.memory = grown
 	e.room = e.limit
 	if e.size < e.limit {
 		e.room = e.size

@@ -11,7 +11,7 @@ import (
 type goroutine struct {
 	g      unsafe.Pointer // its g; nil where that is not known
 	id     uint64
-	frames []frame // the calls that are open, outermost first
+	frames []frame // the calls that are open, outermost first; in frameMemory
 	shard  uint32  // where its records go
 	// busy is set while the recorder runs the user's code: calls in it are not recorded.
 	busy bool
@@ -22,6 +22,8 @@ type goroutine struct {
 
 	passed     uint32      // calls that passed a full lane, see overflow.go
 	passCounts *passCounts // nil before the first
+
+	frameMemory memory
 
 	nextID, lastID uint64 // call ids it may give out
 	seed           uint64 // of random
@@ -40,7 +42,8 @@ type origin struct {
 }
 
 // frame is one open call. Its record is in the encoder's buffer from start on:
-// room for the header, then the arguments; calls further in come behind.
+// room for the header, then the arguments; calls further in come behind. The
+// collector does not look into it: sites live for ever.
 type frame struct {
 	site  *Site
 	id    uint64
