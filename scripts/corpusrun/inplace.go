@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// inPlace generates in place, vets the result and reverts: every file must be
+// as it was.
+func (t *trial) inPlace(ctx context.Context) error {
+	before, err := readTree(t.dir)
+	if err != nil {
+		return err
+	}
+	// The generated code imports package runtime: the module requires it now.
+	root, err := filepath.Abs(".")
+	if err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"go", "mod", "edit", "-require=github.com/monitorgen/monitorgen@v0.0.0", "-replace=github.com/monitorgen/monitorgen=" + root},
+		append([]string{t.tool, "generate", "-all", generated}, t.packages...),
+		append([]string{"go", "build", "-mod=mod"}, t.packages...),
+		append([]string{t.tool, "generate", "-check", "-all", generated}, t.packages...),
+		append([]string{t.tool, "generate", "-revert"}, t.packages...),
+	} {
+		if _, err := output(ctx, t.dir, t.env, args[0], args[1:]...); err != nil {
+			return err
+		}
+	}
+	after, err := readTree(t.dir)
+	if err != nil {
+		return err
+	}
+	return sameTree(before, after)
+}
+
+// readTree reads every file of a module but those that the go command changes
+// when a requirement is added.
+func readTree(dir string) (map[string][]byte, error) {
+	tree := make(map[string][]byte)
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || d.Name() == "go.mod" || d.Name() == "go.sum" {
+			return err
+		}
+		tree[path], err = os.ReadFile(path)
+		return err
+	})
+	return tree, err
+}
+
+func sameTree(before, after map[string][]byte) error {
+	var differences []error
+	for path, text := range before {
+		switch now, there := after[path]; {
+		case !there:
+			differences = append(differences, fmt.Errorf("%s is gone", path))
+		case !bytes.Equal(text, now):
+			differences = append(differences, fmt.Errorf("%s is not as it was", path))
+		}
+	}
+	for path := range after {
+		if _, known := before[path]; !known {
+			differences = append(differences, fmt.Errorf("%s is new", path))
+		}
+	}
+	return errors.Join(differences...)
+}

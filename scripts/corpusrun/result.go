@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+)
+
+// result is what a trial found.
+type result struct {
+	module
+	plain, recorded         *outcome
+	plainTime, recordedTime time.Duration
+	functions               int            // recorded
+	left                    map[string]int // left alone, by reason
+	summary                 string         // of the database
+	differences             []string       // between plain and recorded
+}
+
+func (r *result) leftAlone() int {
+	n := 0
+	for _, count := range r.left {
+		n += count
+	}
+	return n
+}
+
+func (r *result) print() {
+	fmt.Printf("%s@%s: %d functions recorded, %d left alone; %d tests, %d different; %.1f s plain, %.1f s recorded and stored\n\t%s\n",
+		r.path, r.version, r.functions, r.leftAlone(), len(r.plain.tests), len(r.differences), r.plainTime.Seconds(), r.recordedTime.Seconds(), r.summary)
+	for _, reason := range r.reasons() {
+		fmt.Printf("\tleft alone: %s\n", reason)
+	}
+	for _, d := range r.differences {
+		fmt.Printf("\t%s\n", d)
+	}
+	for _, test := range r.recorded.failed(r.plain) {
+		fmt.Printf("\t%s printed last:\n\t\t%s\n", test, strings.ReplaceAll(strings.TrimSpace(r.recorded.output[test]), "\n", "\n\t\t"))
+	}
+}
+
+// reasons returns why functions were left alone, and how many for each.
+func (r *result) reasons() []string {
+	var all []string
+	for reason, n := range r.left {
+		all = append(all, fmt.Sprintf("%d %s", n, reason))
+	}
+	sort.Strings(all)
+	return all
+}
+
+// printTable prints results as docs/corpus.md has them.
+func printTable(results []*result) {
+	fmt.Println("| module | functions recorded | left alone | tests | different | time, recorded : plain |")
+	fmt.Println("| --- | ---: | --- | ---: | ---: | ---: |")
+	for _, r := range results {
+		left := strings.Join(r.reasons(), "; ")
+		if left == "" {
+			left = "none"
+		}
+		fmt.Printf("| %s %s | %d | %s | %d | %d | %.1f |\n", r.path, r.version, r.functions, left, len(r.plain.tests), len(r.differences),
+			r.recordedTime.Seconds()/r.plainTime.Seconds())
+	}
+}
