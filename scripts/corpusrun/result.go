@@ -15,7 +15,8 @@ type result struct {
 	functions               int            // recorded
 	left                    map[string]int // left alone, by reason
 	summary                 string         // of the database
-	differences             []string       // between plain and recorded
+	differences             []string       // between plain and recorded, in every round
+	unsteady                []string       // between plain and recorded, but not in every round
 }
 
 func (r *result) leftAlone() int {
@@ -34,6 +35,9 @@ func (r *result) print() {
 	}
 	for _, d := range r.differences {
 		fmt.Printf("\t%s\n", d)
+	}
+	for _, d := range r.unsteady {
+		fmt.Printf("\tonce: %s\n", d)
 	}
 	for _, test := range r.recorded.failed(r.plain) {
 		fmt.Printf("\t%s printed last:\n\t\t%s\n", test, strings.ReplaceAll(strings.TrimSpace(r.recorded.output[test]), "\n", "\n\t\t"))
