@@ -3,13 +3,10 @@ package rewrite
 import (
 	"bytes"
 	"fmt"
-	"go/ast"
 	"go/build/constraint"
 	"go/format"
-	"go/parser"
 	"go/token"
 	"go/types"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -47,34 +44,11 @@ type companion struct {
 	encoders map[string]string // by type, the name of its encoder
 	queue    []func()          // encoders still to be written
 	used     map[string]bool   // names given out
+	hidden   map[string]string // new names of type parameters, see hideTypeParams
 
 	body   bytes.Buffer
 	indent int
 	locals int
-}
-
-// addIdentifiers notes the identifiers of every Go file of the package's
-// folder, whatever its build constraints: generated names must not meet one.
-func (p *Package) addIdentifiers(src *sourcePackage) {
-	p.taken, p.declared = make(map[string]bool), make(map[string]bool)
-	loaded := make(map[string]bool)
-	for _, f := range src.files {
-		loaded[f.path] = true
-		p.addFile(f.src)
-	}
-	entries, err := os.ReadDir(p.Dir)
-	if err != nil {
-		return // a folder that only an overlay knows
-	}
-	for _, e := range entries {
-		path := filepath.Join(p.Dir, e.Name())
-		if loaded[path] || !strings.HasSuffix(path, ".go") {
-			continue
-		}
-		if text, err := os.ReadFile(path); err == nil && !isCompanion(text) {
-			p.addFile(text)
-		}
-	}
 }
 
 // writeCompanion returns the text of the companion of files, and adds to calls
@@ -111,6 +85,7 @@ func writeCompanion(form form, pkg *Package, files []*File, suffix string, calls
 // function writes the two functions for one recorded function.
 func (c *companion) function(fn *Function) *call {
 	base := c.family(c.prefix + identifier(fn.Name))
+	c.hideTypeParams(typeParams(fn.sig))
 	if fn.silent {
 		c.flushOnly(base + "End")
 		return &call{end: base + "End"}
@@ -128,6 +103,9 @@ func (c *companion) function(fn *Function) *call {
 // family returns name, with underscores behind it if it or one of the names
 // made of it is in use.
 func (c *companion) family(name string) string {
+	if unnamedName.MatchString(name) || blankName.MatchString(name) {
+		name += "Func" // of a function called r0: monitorR0 is a result
+	}
 	for c.taken(name) || slices.ContainsFunc(companionSuffixes, func(s string) bool { return c.taken(name + s) }) {
 		name += "_"
 	}
@@ -170,7 +148,7 @@ func (c *companion) enter(fn *Function, cl *call) {
 	c.open("if %s.Off(%#x) {", c.runtime, fn.Key)
 	c.stmt("return")
 	c.close("}")
-	c.stmt("return %s%s(%s)", opens, cl.instance(), strings.Join(args, ", "))
+	c.stmt("return %s%s(%s)", opens, c.instance(fn), strings.Join(args, ", "))
 	c.close("}\n")
 
 	c.line("//go:norace")
@@ -224,7 +202,7 @@ func (c *companion) end(fn *Function, cl *call) {
 			c.stmt("defer %s.Flush()", c.imports.use(autostartPath, "autostart"))
 		}
 		c.open("if c.Open() {")
-		c.stmt("%s%s(%s)", done, cl.instance(), strings.Join(args, ", "))
+		c.stmt("%s%s(%s)", done, c.instance(fn), strings.Join(args, ", "))
 		c.close("}")
 		c.close("}\n")
 	}
@@ -490,15 +468,6 @@ func identifier(name string) string {
 
 // Types.
 
-func (c *companion) typeText(t types.Type) string {
-	return types.TypeString(t, func(p *types.Package) string {
-		if p.Path() == c.pkg.Path() {
-			return ""
-		}
-		return c.imports.use(p.Path(), p.Name())
-	})
-}
-
 // typeParams returns the type parameters of a function or of its receiver
 // that have a name.
 func typeParams(sig *types.Signature) []*types.TypeParam {
@@ -513,26 +482,6 @@ func typeParams(sig *types.Signature) []*types.TypeParam {
 		}
 	}
 	return named
-}
-
-func typeParamNames(sig *types.Signature) []string {
-	var names []string
-	for _, tp := range typeParams(sig) {
-		names = append(names, tp.Obj().Name())
-	}
-	return names
-}
-
-// typeParamList returns "[K comparable, V any]", or "" for none.
-func (c *companion) typeParamList(list []*types.TypeParam) string {
-	if len(list) == 0 {
-		return ""
-	}
-	parts := make([]string, len(list))
-	for i, tp := range list {
-		parts[i] = tp.Obj().Name() + " " + c.typeText(tp.Constraint())
-	}
-	return "[" + strings.Join(parts, ", ") + "]"
 }
 
 // typeParamsIn returns the type parameters that a type mentions, and those
@@ -655,36 +604,4 @@ func (s *importSet) write(out *bytes.Buffer) {
 		}
 	}
 	out.WriteString(")\n\n")
-}
-
-// addFile adds the identifiers of a file. What does not parse is the
-// compiler's to report.
-func (p *Package) addFile(src []byte) {
-	file, _ := parser.ParseFile(token.NewFileSet(), "", src, parser.SkipObjectResolution)
-	if file == nil {
-		return
-	}
-	ast.Inspect(file, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok {
-			p.taken[id.Name] = true
-		}
-		return true
-	})
-	for _, decl := range file.Decls {
-		switch decl := decl.(type) {
-		case *ast.FuncDecl:
-			p.declared[decl.Name.Name] = true
-		case *ast.GenDecl:
-			for _, spec := range decl.Specs {
-				switch spec := spec.(type) {
-				case *ast.TypeSpec:
-					p.declared[spec.Name.Name] = true
-				case *ast.ValueSpec:
-					for _, name := range spec.Names {
-						p.declared[name.Name] = true
-					}
-				}
-			}
-		}
-	}
 }

@@ -20,6 +20,7 @@ type encoding struct {
 	// called, since one of them may be the function that is being recorded.
 	receiver bool
 	level    int // how many struct types are around this one
+	nested   int // how many lists and pointers are, inside of its encoder
 }
 
 // secretName matches names whose values are masked, underscores left out.
@@ -71,7 +72,11 @@ func isByte(t types.Type) bool {
 // value writes the statements that encode expr, an addressable expression
 // without side effects of type t.
 func (en *encoding) value(expr string, t types.Type) {
+	en.nested++
+	defer func() { en.nested-- }()
 	switch {
+	case en.nested > maxNested:
+		en.stmt("e.Cut()")
 	case en.special(expr, t):
 	case en.method(expr, t):
 	default:
@@ -229,8 +234,7 @@ func (en *encoding) basic(expr string, t types.Type, b *types.Basic) {
 	case info&types.IsString != 0:
 		plain("String", types.String)
 	case b.Kind() == types.UnsafePointer:
-		en.imports.use("unsafe", "unsafe")
-		en.stmt("e.Pointer(%s)", expr)
+		en.stmt("e.Pointer(%s.Pointer(%s))", en.imports.use("unsafe", "unsafe"), expr)
 	default:
 		en.stmt("e.Nil()")
 	}
@@ -290,6 +294,10 @@ func (en *encoding) elements(expr string, elem types.Type, isNil string) {
 // shows is cut by the runtime's depth anyway; this bounds the generated code.
 const maxLevel = 4
 
+// maxNested is how many lists and pointers are opened around each other. It
+// ends types that are made of themselves without a struct: type T []T.
+const maxNested = 8
+
 // structEncoder returns the name of the function that encodes a struct type
 // through a pointer, and queues its text. It returns "" where the nesting of
 // types is too deep.
@@ -310,6 +318,7 @@ func (en *encoding) structEncoder(t types.Type, s *types.Struct) string {
 
 // structFunction writes the encoder of one struct type.
 func (en *encoding) structFunction(name string, t types.Type, s *types.Struct) {
+	en.hideTypeParams(typeParamsIn(t))
 	en.line("//go:norace")
 	en.open("func %s%s(e *%s.Encoder, v *%s) {", name, en.typeParamList(typeParamsIn(t)), en.runtime, en.typeText(t))
 	defer en.close("}\n")

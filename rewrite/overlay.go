@@ -63,8 +63,7 @@ func (o *Overlay) addFiles(pkg *Package, files []*File, suffix, base, ext string
 	if pkg.isExternalTest() {
 		suffix, base = suffix+"X", base+"_x"
 	}
-	calls := make(map[*Function]*call)
-	companion, err := writeCompanion(overlay, pkg, files, suffix, calls)
+	companion, texts, err := compiled(pkg, files, suffix)
 	if err != nil {
 		return err
 	}
@@ -77,6 +76,22 @@ func (o *Overlay) addFiles(pkg *Package, files []*File, suffix, base, ext string
 		return err
 	}
 	o.Companions[pkg.Dir] = append(o.Companions[pkg.Dir], path)
+	for i, f := range files {
+		if err := o.Add(f.Path, texts[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compiled returns the companion of files, and these files' texts, as an
+// overlay build compiles them.
+func compiled(pkg *Package, files []*File, suffix string) (companion []byte, texts [][]byte, err error) {
+	calls := make(map[*Function]*call)
+	companion, err = writeCompanion(overlay, pkg, files, suffix, calls)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, f := range files {
 		var e edits
 		for _, fn := range f.Functions {
@@ -84,13 +99,11 @@ func (o *Overlay) addFiles(pkg *Package, files []*File, suffix, base, ext string
 		}
 		text, err := e.apply(f.src)
 		if err != nil {
-			return fmt.Errorf("%s: %w", f.Path, err)
+			return nil, nil, fmt.Errorf("%s: %w", f.Path, err)
 		}
-		if err := o.Add(f.Path, text); err != nil {
-			return err
-		}
+		texts = append(texts, text)
 	}
-	return nil
+	return companion, texts, nil
 }
 
 func (p *Package) isExternalTest() bool {

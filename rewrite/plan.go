@@ -162,6 +162,7 @@ func (p *planner) pkg(src *sourcePackage) {
 		return
 	}
 	pkg.addIdentifiers(src)
+	pkg.freshNames()
 	p.plan.Packages = append(p.plan.Packages, pkg)
 }
 
@@ -340,6 +341,8 @@ func (c *candidate) leaveAlone() string {
 		return "the file uses cgo"
 	case c.source.marked && c.isMarked():
 		return "it is recorded already (generated in place)"
+	case hasGeneratedName(c.decl):
+		return "a parameter or result has a name that -revert would take for monitorgen's, such as monitorR0"
 	}
 	return ""
 }

@@ -21,6 +21,7 @@ import (
 //     say what else changed (see the mark constants);
 //   - names of results, parameters and receivers that had none are monitorR0,
 //     monitorP0 and monitorV; those that were blank are monitorBlankR0 and so on.
+//     Underscores follow where the package uses such a name itself.
 const (
 	markOpen  = "/*monitor:generated"
 	markClose = "*/"
@@ -35,8 +36,8 @@ func markText(words ...string) string {
 }
 
 var (
-	unnamedName = regexp.MustCompile(`^monitor(?:[RP]\d+|V)$`)
-	blankName   = regexp.MustCompile(`^monitorBlank[PRV]\d*$`)
+	unnamedName = regexp.MustCompile(`^monitor(?:[RP]\d+|V)_*$`)
+	blankName   = regexp.MustCompile(`^monitorBlank[PRV]\d*_*$`)
 )
 
 // companionHeader opens every companion. Its form is the one that tools know
@@ -103,10 +104,17 @@ func marksOf(file *ast.File) []*ast.Comment {
 }
 
 // markOf returns the mark of a function: the one between its brace and its
-// first statement.
+// first statement, which is deferred. In front of another it is not ours.
 func markOf(marks []*ast.Comment, fn *ast.FuncDecl) *ast.Comment {
+	if fn.Body == nil || len(fn.Body.List) == 0 {
+		return nil
+	}
+	first := fn.Body.List[0]
+	if _, ok := first.(*ast.DeferStmt); !ok {
+		return nil
+	}
 	for _, c := range marks {
-		if fn.Body != nil && len(fn.Body.List) > 0 && c.Pos() > fn.Body.Lbrace && c.Pos() < fn.Body.List[0].Pos() {
+		if c.Pos() > fn.Body.Lbrace && c.Pos() < first.Pos() {
 			return c
 		}
 	}

@@ -1,0 +1,95 @@
+package rewrite
+
+import (
+	"go/scanner"
+	"go/token"
+	"go/types"
+	"regexp"
+	"strings"
+)
+
+// typeText returns how generated code writes a type.
+func (c *companion) typeText(t types.Type) string {
+	return c.renamed(types.TypeString(t, func(p *types.Package) string {
+		if p.Path() == c.pkg.Path() {
+			return ""
+		}
+		return c.imports.use(p.Path(), p.Name())
+	}))
+}
+
+// instance returns the type arguments with which the functions of fn call each
+// other, in brackets, or "".
+func (c *companion) instance(fn *Function) string {
+	cl := call{typeArgs: typeParamNames(fn.sig)}
+	return c.renamed(cl.instance())
+}
+
+func typeParamNames(sig *types.Signature) []string {
+	var names []string
+	for _, tp := range typeParams(sig) {
+		names = append(names, tp.Obj().Name())
+	}
+	return names
+}
+
+// variableName matches the variables of generated functions.
+var variableName = regexp.MustCompile(`^(?:[a-z]|[a-z][0-9]+)$`)
+
+// hideTypeParams prepares for the text of a function with these type
+// parameters: those called like a variable of generated code, or like what the
+// language predeclares, get another name in it.
+func (c *companion) hideTypeParams(list []*types.TypeParam) {
+	c.hidden = nil
+	for _, tp := range list {
+		name := tp.Obj().Name()
+		if !variableName.MatchString(name) && types.Universe.Lookup(name) == nil {
+			continue
+		}
+		if c.hidden == nil {
+			c.hidden = make(map[string]string)
+		}
+		other := name + "_"
+		for c.plan.taken[other] {
+			other += "_"
+		}
+		c.hidden[name] = other
+	}
+}
+
+// renamed gives the hidden type parameters in the text of a type their other names.
+func (c *companion) renamed(text string) string {
+	if len(c.hidden) == 0 {
+		return text
+	}
+	var s scanner.Scanner
+	file := token.NewFileSet().AddFile("", -1, len(text))
+	s.Init(file, []byte(text), nil, 0)
+	var out strings.Builder
+	from, last := 0, token.ILLEGAL
+	for {
+		pos, tok, lit := s.Scan()
+		if tok == token.EOF {
+			out.WriteString(text[from:])
+			return out.String()
+		}
+		if other, ok := c.hidden[lit]; ok && tok == token.IDENT && last != token.PERIOD {
+			at := file.Offset(pos)
+			out.WriteString(text[from:at] + other)
+			from = at + len(lit)
+		}
+		last = tok
+	}
+}
+
+// typeParamList returns "[K comparable, V any]", or "" for none.
+func (c *companion) typeParamList(list []*types.TypeParam) string {
+	if len(list) == 0 {
+		return ""
+	}
+	parts := make([]string, len(list))
+	for i, tp := range list {
+		parts[i] = c.renamed(tp.Obj().Name()) + " " + c.typeText(tp.Constraint())
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
