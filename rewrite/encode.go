@@ -19,8 +19,9 @@ type encoding struct {
 	// receiver is set while the receiver is encoded: its own methods are not
 	// called, since one of them may be the function that is being recorded.
 	receiver bool
-	level    int // how many struct types are around this one
-	nested   int // how many lists and pointers are, inside of its encoder
+	level    int  // how many struct types are around this one
+	nested   int  // how many lists and pointers are, inside of its encoder
+	foreign  bool // a struct around this value has a type that cannot be named here
 }
 
 // secretName matches names whose values are masked, underscores left out.
@@ -180,7 +181,9 @@ func (en *encoding) structure(expr string, t types.Type) {
 	case *types.Array:
 		en.array(expr, u)
 	case *types.Struct:
-		if name := en.structEncoder(t, u); name != "" {
+		if !en.canName(t) {
+			en.foreignStruct(expr, t, u)
+		} else if name := en.structEncoder(t, u); name != "" {
 			en.stmt("%s(e, %s)", name, addressOf(expr))
 		} else {
 			en.stmt("e.Cut()")
@@ -316,6 +319,25 @@ func (en *encoding) structEncoder(t types.Type, s *types.Struct) string {
 	return name
 }
 
+// foreignStruct encodes in place a struct whose type belongs to another package
+// that does not export it; one within it is only named.
+func (en *encoding) foreignStruct(expr string, t types.Type, s *types.Struct) {
+	if en.foreign {
+		en.stmt("e.Opaque(%q)", types.TypeString(t, packageName))
+		return
+	}
+	en.foreign = true
+	defer func() { en.foreign = false }()
+	fields := en.fieldsOf(t, s)
+	if len(fields) == 0 {
+		en.stmt("e.Opaque(%q)", types.TypeString(t, packageName))
+		return
+	}
+	en.open("if e.Struct(%d, %d) {", en.typeNumber(types.TypeString(t, packageName), fields), len(fields))
+	en.fields(expr, fields)
+	en.close("}")
+}
+
 // structFunction writes the encoder of one struct type.
 func (en *encoding) structFunction(name string, t types.Type, s *types.Struct) {
 	en.hideTypeParams(typeParamsIn(t))
@@ -331,13 +353,18 @@ func (en *encoding) structFunction(name string, t types.Type, s *types.Struct) {
 	en.open("if !e.Struct(%d, %d) {", number, len(fields))
 	en.stmt("return")
 	en.close("}")
+	en.fields("v", fields)
+}
+
+// fields encodes the fields of a struct and ends it.
+func (en *encoding) fields(expr string, fields []field) {
 	for _, f := range fields {
 		if f.masked {
 			en.stmt("e.Masked()")
 			continue
 		}
-		sub := &encoding{companion: en.companion, mask: en.mask, deep: en.deep || f.deep, level: en.level}
-		sub.value("v."+f.name, f.typ)
+		sub := &encoding{companion: en.companion, mask: en.mask, deep: en.deep || f.deep, level: en.level, nested: en.nested, foreign: en.foreign}
+		sub.value(expr+"."+f.name, f.typ)
 	}
 	en.stmt("e.EndStruct()")
 }

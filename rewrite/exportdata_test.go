@@ -67,3 +67,28 @@ func fuzzImporter(tb testing.TB) *exportData {
 	}
 	return d
 }
+
+// lockedImporter shares export data between tests that run at once.
+type lockedImporter struct {
+	*exportData
+	mu sync.Mutex
+}
+
+func (l *lockedImporter) Import(path string) (*types.Package, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.exportData.Import(path)
+}
+
+// mappedImporter imports for one package, which may name vendored ones.
+type mappedImporter struct {
+	types.Importer
+	paths map[string]string // of packages that are found under another path
+}
+
+func (m mappedImporter) Import(path string) (*types.Package, error) {
+	if other, ok := m.paths[path]; ok {
+		path = other
+	}
+	return m.Importer.Import(path)
+}

@@ -120,7 +120,7 @@ func FuzzRewrite(f *testing.F) {
 		nth = 1
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for i, src := range goTestFiles(nth) {
+	for i, src := range goTestFiles(f, nth) {
 		program := make([]byte, 3*(i%4)) // some as they are
 		for j := range program {
 			program[j] = byte(random.Uint32())

@@ -10,6 +10,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -293,7 +294,12 @@ func words(s string) map[string]bool {
 // from. Where dst cannot promise that (source that gofmt would change), the
 // same edits are made byte by byte.
 func (f *File) rewriteInPlace(calls map[*Function]*call) ([]byte, error) {
-	for _, write := range []func(map[*Function]*call) ([]byte, error){f.rewriteTree, f.rewriteBytes} {
+	writers := []func(map[*Function]*call) ([]byte, error){f.rewriteTree, f.rewriteBytes}
+	if lineComment.Match(f.src) {
+		// dst lays lines out by their adjusted numbers, a gigabyte of them if they are far apart.
+		writers = writers[1:]
+	}
+	for _, write := range writers {
 		text, err := write(calls)
 		if err != nil {
 			continue
@@ -304,6 +310,9 @@ func (f *File) rewriteInPlace(calls map[*Function]*call) ([]byte, error) {
 	}
 	return nil, fmt.Errorf("%s: cannot be changed such that -revert would restore it; please report this file", f.Path)
 }
+
+// lineComment matches what gives lines other numbers.
+var lineComment = regexp.MustCompile(`(?m)^//line |/\*line `)
 
 // rewriteTree makes the changes in a decorated syntax tree, so that comments
 // stay where they are.

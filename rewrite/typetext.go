@@ -93,3 +93,62 @@ func (c *companion) typeParamList(list []*types.TypeParam) string {
 	}
 	return "[" + strings.Join(parts, ", ") + "]"
 }
+
+// canName tells whether the package of the companion can write a type down.
+func (c *companion) canName(t types.Type) bool {
+	visible := func(obj types.Object) bool { return obj.Exported() || obj.Pkg() == nil || obj.Pkg() == c.pkg }
+	switch t := t.(type) {
+	case *types.Alias:
+		return visible(t.Obj()) && c.canNameAll(t.TypeArgs())
+	case *types.Named:
+		return visible(t.Obj()) && c.canNameAll(t.TypeArgs())
+	case *types.Pointer:
+		return c.canName(t.Elem())
+	case *types.Slice:
+		return c.canName(t.Elem())
+	case *types.Array:
+		return c.canName(t.Elem())
+	case *types.Chan:
+		return c.canName(t.Elem())
+	case *types.Map:
+		return c.canName(t.Key()) && c.canName(t.Elem())
+	case *types.Signature:
+		return c.canNameTuple(t.Params()) && c.canNameTuple(t.Results())
+	case *types.Struct:
+		for i := range t.NumFields() {
+			if f := t.Field(i); !visible(f) || !c.canName(f.Type()) {
+				return false
+			}
+		}
+	case *types.Interface:
+		for i := range t.NumExplicitMethods() {
+			if m := t.ExplicitMethod(i); !visible(m) || !c.canName(m.Type()) {
+				return false
+			}
+		}
+		for i := range t.NumEmbeddeds() {
+			if !c.canName(t.EmbeddedType(i)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (c *companion) canNameAll(list *types.TypeList) bool {
+	for i := range list.Len() {
+		if !c.canName(list.At(i)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *companion) canNameTuple(list *types.Tuple) bool {
+	for i := range list.Len() {
+		if !c.canName(list.At(i).Type()) {
+			return false
+		}
+	}
+	return true
+}
