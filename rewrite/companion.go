@@ -338,7 +338,7 @@ func (c *companion) declare(out *bytes.Buffer) error {
 		return err
 	}
 	fmt.Fprintf(out, "// This code was made for another version of package runtime if the next line does not compile: run monitorgen again.\n")
-	fmt.Fprintf(out, "const _ = uint(%s.Generation-%d) + uint(%d-%s.Generation)\n\n", c.runtime, generation, generation, c.runtime)
+	fmt.Fprintf(out, "type _ [-(%s.Generation - %d) * (%s.Generation - %d)]struct{}\n\n", c.runtime, generation, c.runtime, generation)
 	fmt.Fprintf(out, "const %s = %s\n\n", c.describe, description)
 	if c.form == inPlace {
 		c.embedSources(out)
@@ -374,7 +374,7 @@ func (c *companion) embedSources(out *bytes.Buffer) {
 	for i, f := range c.files {
 		name := c.fresh(c.prefix + "Source" + strconv.Itoa(i))
 		names = append(names, name)
-		fmt.Fprintf(out, "//go:embed %s\nvar %s string\n\n", embedPattern(filepath.Base(f.Path)), name)
+		fmt.Fprintf(out, "//go:embed %s\nvar %s %s\n\n", embedPattern(filepath.Base(f.Path)), name, c.predeclared("string"))
 	}
 	fmt.Fprintf(out, "func init() {\n")
 	for i, f := range c.files {

@@ -189,9 +189,9 @@ func (en *encoding) structure(expr string, t types.Type) {
 			en.stmt("e.Cut()")
 		}
 	case *types.Map:
-		en.stmt("e.MapLen(%s == nil, len(%s))", expr, expr)
+		en.stmt("e.MapLen(%s == nil, %s(%s))", expr, en.predeclared("len"), expr)
 	case *types.Chan:
-		en.stmt("e.Chan(%s == nil, len(%s), cap(%s))", expr, expr, expr)
+		en.stmt("e.Chan(%s == nil, %s(%s), %s(%s))", expr, en.predeclared("len"), expr, en.predeclared("cap"), expr)
 	case *types.Signature:
 		en.stmt("e.Func(%s == nil)", expr)
 	case *types.Interface:
@@ -217,7 +217,7 @@ func packageName(p *types.Package) string { return p.Name() }
 func (en *encoding) basic(expr string, t types.Type, b *types.Basic) {
 	plain := func(method string, kind types.BasicKind) {
 		if !types.Identical(t, types.Typ[kind]) {
-			expr = types.Typ[kind].Name() + "(" + expr + ")"
+			expr = en.predeclared(types.Typ[kind].Name()) + "(" + expr + ")"
 		}
 		en.stmt("e.%s(%s)", method, expr)
 	}
@@ -261,13 +261,13 @@ func (en *encoding) slice(expr string, t types.Type, s *types.Slice) {
 	switch {
 	case isByte(s.Elem()) && types.Identical(s.Elem().Underlying(), s.Elem()):
 		if !types.Identical(t, types.NewSlice(types.Typ[types.Byte])) {
-			expr = "[]byte(" + expr + ")"
+			expr = "[]" + en.predeclared("byte") + "(" + expr + ")"
 		}
 		en.stmt("e.Bytes(%s)", expr)
 	case types.Identical(s.Elem(), types.Typ[types.Float64]):
 		en.stmt("e.Floats(%s)", expr)
 	case !en.followable(s.Elem()):
-		en.open("if n := e.List(%s == nil, len(%s)); n > 0 {", expr, expr)
+		en.open("if n := e.List(%s == nil, %s(%s)); n > 0 {", expr, en.predeclared("len"), expr)
 		en.open("for i := 0; i < n; i++ {")
 		en.stmt("e.Cut()")
 		en.close("}")
@@ -279,13 +279,13 @@ func (en *encoding) slice(expr string, t types.Type, s *types.Slice) {
 }
 
 func (en *encoding) array(expr string, a *types.Array) {
-	en.elements(expr, a.Elem(), "false")
+	en.elements(expr, a.Elem(), en.predeclared("false"))
 }
 
 // elements encodes the elements of a slice or array.
 func (en *encoding) elements(expr string, elem types.Type, isNil string) {
 	i, n := en.local("i"), en.local("n")
-	en.open("if %s := e.List(%s, len(%s)); %s > 0 {", n, isNil, expr, n)
+	en.open("if %s := e.List(%s, %s(%s)); %s > 0 {", n, isNil, en.predeclared("len"), expr, n)
 	en.open("for %s := 0; %s < %s; %s++ {", i, i, n, i)
 	en.value(expr+"["+i+"]", elem)
 	en.close("}")

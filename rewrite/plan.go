@@ -259,7 +259,11 @@ func (p *planner) file(pkg *Package, scope *packageScope, f *sourceFile, info *t
 		if !c.wanted() {
 			continue
 		}
-		if reason := c.leaveAlone(); reason != "" {
+		reason := c.leaveAlone()
+		if reason == "" {
+			reason = c.hides(pkg, info)
+		}
+		if reason != "" {
 			p.plan.Skipped = append(p.plan.Skipped, Skipped{FullName: pkg.Path + "." + c.name, Pos: p.plan.Fset.PositionFor(fn.Name.Pos(), false), Reason: reason, Asked: c.found[directiveTrace] != nil})
 			continue
 		}
@@ -333,6 +337,8 @@ func (c *candidate) leaveAlone() string {
 		return "a function named _ is never called"
 	case hasPragma(c.decl, "go:nosplit"):
 		return "//go:nosplit: there may be no room on the stack for a deferred call"
+	case unsafePragma(c.decl) != "":
+		return unsafePragma(c.decl) + ": a deferred call may not be safe in it"
 	case isCompanion(c.source.src):
 		return "it is monitorgen's own code"
 	case ast.IsGenerated(c.source.syntax) && c.found[directiveTrace] == nil && !c.sel.Generated:
@@ -349,6 +355,33 @@ func (c *candidate) leaveAlone() string {
 
 func (c *candidate) isMarked() bool {
 	return markOf(marksOf(c.source.syntax), c.decl) != nil
+}
+
+// hides returns why the package's own names leave no way to write code for the
+// function, or "".
+func (c *candidate) hides(pkg *Package, info *types.Info) string {
+	obj, ok := info.Defs[c.decl.Name].(*types.Func)
+	if !ok {
+		return ""
+	}
+	if name := pkg.hiddenBy(obj.Signature()); name != "" {
+		return "the package declares another " + name + ", and generated code needs Go's"
+	}
+	return ""
+}
+
+// unsafePragma returns a pragma of the function under which the compiler does
+// not expect what recording inserts, or "".
+func unsafePragma(fn *ast.FuncDecl) string {
+	for _, pragma := range []string{
+		"go:systemstack", "go:nowritebarrier", "go:nowritebarrierrec", "go:yeswritebarrierrec",
+		"go:cgo_unsafe_args", "go:uintptrescapes", "go:uintptrkeepalive",
+	} {
+		if hasPragma(fn, pragma) {
+			return "//" + pragma
+		}
+	}
+	return ""
 }
 
 func hasPragma(fn *ast.FuncDecl, name string) bool {

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
@@ -456,5 +457,52 @@ func TestOpenAtOnce(t *testing.T) {
 			}
 		}
 		openStore(t, path).Close()
+	}
+}
+
+// endingContext ends when it is looked at for the n-th time.
+type endingContext struct {
+	context.Context
+	cancel context.CancelFunc
+	left   *atomic.Int64
+}
+
+func newEndingContext(n int) endingContext {
+	ctx, cancel := context.WithCancel(context.Background())
+	left := new(atomic.Int64)
+	left.Store(int64(n))
+	return endingContext{ctx, cancel, left}
+}
+
+func (c endingContext) look() {
+	if c.left.Add(-1) == 0 {
+		c.cancel()
+	}
+}
+
+func (c endingContext) Done() <-chan struct{} { c.look(); return c.Context.Done() }
+func (c endingContext) Err() error            { c.look(); return c.Context.Err() }
+
+// A context may end at any moment, also while a transaction begins: what comes
+// after finds no transaction open.
+func TestContextEndsInTransaction(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), "monitor.db"))
+	ended := 0
+	for n := 1; ; n++ {
+		ctx := newEndingContext(n)
+		_, _, err := s.Run(ctx, &spool.Info{ID: fmt.Sprintf("%032x", n)})
+		if err != nil {
+			ended++
+		}
+		if _, _, err := s.Run(context.Background(), &spool.Info{ID: strings.Repeat("f", 32)}); err != nil {
+			t.Fatalf("after a context that ended at look %d: %v", n, err)
+		}
+		ctx.cancel()
+		if ctx.left.Load() > 0 {
+			break // it was not looked at that often
+		}
+	}
+	if ended < 3 {
+		t.Errorf("the context ended in %d transactions", ended)
 	}
 }

@@ -73,10 +73,10 @@ func (s *Store) writeRows(ctx context.Context, b *sink.Batch) (map[[32]byte]int6
 
 // transaction runs do between BEGIN IMMEDIATE and COMMIT.
 func (s *Store) transaction(ctx context.Context, do func() error) error {
-	if _, err := s.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
+	_, err := s.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+	if err == nil {
+		err = do()
 	}
-	err := do()
 	// A context that ends now must neither make a commit look like a failure nor
 	// keep a rollback from its work.
 	ctx = context.WithoutCancel(ctx)
@@ -84,7 +84,9 @@ func (s *Store) transaction(ctx context.Context, do func() error) error {
 		_, err = s.conn.ExecContext(ctx, "COMMIT")
 	}
 	if err != nil {
-		// SQLite has rolled back by itself after some errors; then this fails.
+		// Also after BEGIN: it may have been told that the context has ended, and
+		// begun all the same. Where there is no transaction, SQLite having rolled
+		// back by itself for instance, this fails.
 		s.conn.ExecContext(ctx, "ROLLBACK")
 	}
 	return err
