@@ -28,6 +28,7 @@ type module struct {
 	path, version string
 	packages      []string
 	skip          string // tests that are flaky or slow without us
+	inlining      string // tests that count allocations and need a function inlined: a recorded one is not
 }
 
 // options are what the flags say.
@@ -91,8 +92,8 @@ func run(ctx context.Context, o options, names []string) error {
 func choose(names []string) ([]module, error) {
 	var all []module
 	for _, line := range strings.Split(strings.TrimSpace(moduleList), "\n")[1:] {
-		f := append(strings.Split(line, "\t"), "") // the last column may be empty
-		all = append(all, module{path: f[0], version: f[1], packages: strings.Fields(f[2]), skip: f[3]})
+		f := append(strings.Split(line, "\t"), "", "") // the last columns may be empty
+		all = append(all, module{path: f[0], version: f[1], packages: strings.Fields(f[2]), skip: f[3], inlining: f[4]})
 	}
 	if len(names) == 0 {
 		return all, nil
