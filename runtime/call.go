@@ -71,14 +71,38 @@ func (g *goroutine) push(s *Site, c *Call) *Encoder {
 		return nil
 	}
 	f.id, f.began = g.newID(), now()
+	f.mono = monotonic(f.began)
 	if e.n+wire.CallHeaderSize > e.size {
 		raceLoud()
 		e.grow(wire.CallHeaderSize)
 		raceQuiet()
 	}
 	e.begin(s, e.n)
+	g.describe(n)
 	e.n += wire.CallHeaderSize
 	return e
+}
+
+// describe writes what is known of a call when it begins into the header of its
+// record: the stores are done long before the record is copied.
+//
+//go:norace
+func (g *goroutine) describe(n int) {
+	f := &g.frames[n]
+	parent, trace := g.parent.call, g.parent.trace
+	if n > 0 {
+		parent = g.frames[n-1].id
+	}
+	if trace == 0 {
+		trace = g.frames[0].id
+	}
+	h := g.encoder.header(f.start)
+	binary.LittleEndian.PutUint64(h[wire.CallSiteAt:], uint64(f.site.number)) // and no bytes of arguments
+	binary.LittleEndian.PutUint64(h[wire.CallIDAt:], f.id)
+	binary.LittleEndian.PutUint64(h[wire.CallParentAt:], parent)
+	binary.LittleEndian.PutUint64(h[wire.CallTraceAt:], trace)
+	binary.LittleEndian.PutUint64(h[wire.CallGoroutineAt:], g.id)
+	binary.LittleEndian.PutUint64(h[wire.CallStartAt:], uint64(wallTime(f.mono)))
 }
 
 const firstFrames = 4
@@ -226,15 +250,20 @@ func (g *goroutine) wanted(f *frame) bool {
 func (c *Call) Commit() {
 	g := c.g
 	f := &g.frames[c.index]
-	if g.wanted(f) {
+	end := &g.ending
+	if end.flags == 0 && f.kept && !f.cut {
+		if end.took >= f.site.slow {
+			g.publish(f, g.encoder.n)
+		}
+	} else if g.wanted(f) {
 		g.write(f)
 	}
 	g.encoder.n = f.start
 	g.pop(int(c.index))
-	if g.raised.depth != 0 && (c.index == 0 || g.ending.flags&wire.FlagPanic == 0) {
+	if g.raised.depth != 0 && (c.index == 0 || end.flags&wire.FlagPanic == 0) {
 		g.raised = raised{} // the panic was recovered, or is about to leave our sight
 	}
-	if g.ending.flags&wire.FlagError != 0 {
+	if end.flags&wire.FlagError != 0 {
 		g.ending = ending{} // keeps nothing of the user's alive
 	}
 	if c.index == 0 {
@@ -260,8 +289,8 @@ func (g *goroutine) left() {
 	}
 }
 
-// write completes the record of f, the innermost call, behind the values that
-// the encoder holds, and publishes it.
+// write adds to the record of f, the innermost call, what calls have that did
+// not simply return, and publishes it.
 //
 //go:norace
 func (g *goroutine) write(f *frame) {
@@ -273,43 +302,45 @@ func (g *goroutine) write(f *frame) {
 		end.flags |= wire.FlagSampled
 		g.identify()
 		f.began = now()
+		f.mono = monotonic(f.began)
 		e.reserve(wire.CallHeaderSize)
+		g.describe(len(g.frames) - 1)
 		e.n += wire.CallHeaderSize
 	}
 	if f.cut {
 		end.flags |= wire.FlagCut
 	}
-	results := e.n - f.start - wire.CallHeaderSize - end.args
 	if len(end.text) > maxErrorText {
 		end.text = end.text[:maxErrorText]
 	}
+	values := e.n
 	e.append(end.text)
 	e.appendBytes(end.stack)
-	e.pad(f.start)
+	g.publish(f, values)
+}
 
+// publish completes the record of f, the innermost call, and has it written.
+// values is where the values end.
+//
+//go:norace
+func (g *goroutine) publish(f *frame, values int) {
+	e := &g.encoder
+	end := &g.ending
+	e.pad(f.start)
 	depth := g.parent.depth + uint32(len(g.frames)-1)
 	if depth > 1<<16-1 {
 		depth = 1<<16 - 1
 	}
-	began := monotonic(f.began)
 	record := e.record(f.start)
 	h := e.header(f.start)
+	results := values - f.start - wire.CallHeaderSize - end.args
 	binary.LittleEndian.PutUint64(h[0:], wire.Word(len(record), wire.KindCall, end.flags, uint16(depth)))
-	binary.LittleEndian.PutUint32(h[wire.CallSiteAt:], f.site.number)
 	binary.LittleEndian.PutUint32(h[wire.CallArgsLenAt:], uint32(end.args))
-	binary.LittleEndian.PutUint64(h[wire.CallIDAt:], f.id)
-	binary.LittleEndian.PutUint64(h[wire.CallParentAt:], g.parentID())
-	binary.LittleEndian.PutUint64(h[wire.CallTraceAt:], g.traceID())
-	binary.LittleEndian.PutUint64(h[wire.CallGoroutineAt:], g.id)
-	binary.LittleEndian.PutUint64(h[wire.CallStartAt:], uint64(wallTime(began)))
 	binary.LittleEndian.PutUint64(h[wire.CallDurationAt:], uint64(end.took))
-	binary.LittleEndian.PutUint32(h[wire.CallResultLenAt:], uint32(results))
-	binary.LittleEndian.PutUint32(h[wire.CallErrorLenAt:], uint32(len(end.text)))
-	binary.LittleEndian.PutUint32(h[wire.CallStackLenAt:], uint32(len(end.stack)))
-	binary.LittleEndian.PutUint32(h[wire.CallReservedAt:], 0)
-
+	binary.LittleEndian.PutUint64(h[wire.CallResultLenAt:], uint64(results)|uint64(len(end.text))<<32) // and of the error
+	binary.LittleEndian.PutUint64(h[wire.CallStackLenAt:], uint64(len(end.stack)))                     // and what is reserved
 	raceQuiet()
-	recorder.publish(g, f, record, began+end.took)
+	recorder.publish(g, f, record, f.mono+end.took)
 	raceLoud()
 }
 
@@ -322,26 +353,6 @@ func (g *goroutine) identify() {
 			f.id = g.newID()
 		}
 	}
-}
-
-// parentID is the call that the innermost one is part of.
-//
-//go:norace
-func (g *goroutine) parentID() uint64 {
-	if n := len(g.frames); n > 1 {
-		return g.frames[n-2].id
-	}
-	return g.parent.call
-}
-
-// traceID is the root of the innermost call.
-//
-//go:norace
-func (g *goroutine) traceID() uint64 {
-	if g.parent.trace != 0 {
-		return g.parent.trace
-	}
-	return g.frames[0].id
 }
 
 // raised is the panic that ended the goroutine's last call, so that its stack

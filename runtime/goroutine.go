@@ -48,6 +48,7 @@ type frame struct {
 	site  *Site
 	id    uint64
 	began int64 // ticks
+	mono  int64 // the same as nanotime has it
 	start int   // offset of the record in the buffer
 	kept  bool  // the sample took the call
 	cut   bool  // not all arguments fit

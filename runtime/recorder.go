@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
@@ -185,11 +186,11 @@ func (r *recording) publish(g *goroutine, f *frame, record []byte, now int64) {
 	if failed {
 		lane = sp.errors
 	}
-	shard := &lane[int(g.shard)%len(lane)]
+	shard := &lane[g.shard&uint32(len(lane)-1)] // their number is a power of two
 	for {
 		switch shard.append(record, now) {
 		case stored:
-			if !failed {
+			if !failed && atomic.LoadUint32(&r.overflow) != 0 {
 				r.overflows(false)
 			}
 			if r.console {

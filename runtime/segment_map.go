@@ -105,15 +105,24 @@ func (s *segment) write(at int, record []byte) (ok bool) {
 			recover()
 		}
 	}()
-	record[wire.RecordTurnAt] = byte(s.turn)
 	copyBytes(s.mem[at+wire.RecordHeaderSize:], record[wire.RecordHeaderSize:])
 	if next := at + len(record); next < s.size {
 		*(*uint64)(unsafe.Pointer(&s.mem[next])) = 0
 	}
-	word := (*uint64)(unsafe.Pointer(&s.mem[at]))
+	word := binary.LittleEndian.Uint64(record)&^wire.TurnWord(1<<8-1) | wire.TurnWord(s.turn)
 	// On arm64 this is a store-release: whoever sees the word sees the body.
-	atomic.StoreUint64(word, binary.NativeEndian.Uint64(record))
+	atomic.StoreUint64((*uint64)(unsafe.Pointer(&s.mem[at])), littleEndian(word))
 	return true
+}
+
+// littleEndian returns what has to be stored so that memory holds word with its
+// lowest byte first.
+//
+//go:norace
+func littleEndian(word uint64) uint64 {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], word)
+	return binary.NativeEndian.Uint64(b[:])
 }
 
 // end marks the segment as complete.
