@@ -97,7 +97,7 @@ func (g *goroutine) describe(n int) {
 		trace = g.frames[0].id
 	}
 	h := g.encoder.header(f.start)
-	binary.LittleEndian.PutUint64(h[wire.CallSiteAt:], uint64(f.site.number)) // and no bytes of arguments
+	binary.LittleEndian.PutUint64(h[wire.RecordSumAt:], uint64(f.site.number)<<32) // which is at CallSiteAt
 	binary.LittleEndian.PutUint64(h[wire.CallIDAt:], f.id)
 	binary.LittleEndian.PutUint64(h[wire.CallParentAt:], parent)
 	binary.LittleEndian.PutUint64(h[wire.CallTraceAt:], trace)
@@ -335,10 +335,9 @@ func (g *goroutine) publish(f *frame, values int) {
 	h := e.header(f.start)
 	results := values - f.start - wire.CallHeaderSize - end.args
 	binary.LittleEndian.PutUint64(h[0:], wire.Word(len(record), wire.KindCall, end.flags, uint16(depth)))
-	binary.LittleEndian.PutUint32(h[wire.CallArgsLenAt:], uint32(end.args))
 	binary.LittleEndian.PutUint64(h[wire.CallDurationAt:], uint64(end.took))
-	binary.LittleEndian.PutUint64(h[wire.CallResultLenAt:], uint64(results)|uint64(len(end.text))<<32) // and of the error
-	binary.LittleEndian.PutUint64(h[wire.CallStackLenAt:], uint64(len(end.stack)))                     // and what is reserved
+	binary.LittleEndian.PutUint64(h[wire.CallResultLenAt:], uint64(results)|uint64(len(end.text))<<32)  // and of the error
+	binary.LittleEndian.PutUint64(h[wire.CallStackLenAt:], uint64(len(end.stack))|uint64(end.args)<<32) // and of the arguments
 	raceQuiet()
 	recorder.publish(g, f, record, f.mono+end.took)
 	raceLoud()

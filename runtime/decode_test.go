@@ -117,6 +117,9 @@ func (r *run) readSegment(t testing.TB, path string) {
 		if size < wire.RecordHeaderSize || at+size > len(b) {
 			t.Fatalf("%s: a record of %d bytes at %d", path, size, at)
 		}
+		if !wire.Sealed(b[at:at+size], u32(wire.SegmentTurnAt)) {
+			t.Fatalf("%s: the record at %d has a wrong checksum", path, at)
+		}
 		r.readRecord(t, lane, b[at:at+size])
 		at += size
 	}

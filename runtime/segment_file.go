@@ -45,6 +45,7 @@ func newSegment(path string, size int, header []byte) (*segment, error) {
 // write stores a record, its first word in a second system call, which
 // publishes it.
 func (s *segment) write(at int, record []byte) bool {
+	wire.Seal(record, 0)
 	if _, err := s.file.WriteAt(record[wire.RecordHeaderSize:], int64(at+wire.RecordHeaderSize)); err != nil {
 		return false
 	}
@@ -53,10 +54,11 @@ func (s *segment) write(at int, record []byte) bool {
 }
 
 // end marks the segment as complete.
-func (s *segment) end(at int) {
+func (s *segment) end(at int) bool {
 	var mark [wire.RecordHeaderSize]byte
 	binary.LittleEndian.PutUint64(mark[:], wire.EndWord())
-	s.file.WriteAt(mark[:], int64(at))
+	_, err := s.file.WriteAt(mark[:], int64(at))
+	return err == nil
 }
 
 func (s *segment) release() { s.file.Close() }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -23,6 +22,8 @@ type segment struct {
 	mem  []byte
 	size int
 	turn uint32 // how often the file was used before
+
+	turnWord uint64 // the turn as it stands in a word
 }
 
 // recyclable tells whether segments can be used again.
@@ -96,6 +97,9 @@ func fillZeros(fd, size int) error {
 // there is not taken for a record. It returns false when the file has become
 // smaller than its mapping, or the disk failed; the process would die of either.
 //
+// The record itself stays as it is: a store into what is about to be read in
+// larger pieces would hold the processor up.
+//
 //go:norace
 func (s *segment) write(at int, record []byte) (ok bool) {
 	before := debug.SetPanicOnFault(true)
@@ -105,31 +109,39 @@ func (s *segment) write(at int, record []byte) (ok bool) {
 			recover()
 		}
 	}()
-	copyBytes(s.mem[at+wire.RecordHeaderSize:], record[wire.RecordHeaderSize:])
+	sum := wire.RecordSum(binary.LittleEndian.Uint64(record)|wire.TurnWord(s.turn), record, s.turn)
+	copyBytes(s.mem[at+sumEnd:], record[sumEnd:])
+	binary.LittleEndian.PutUint32(s.mem[at+wire.RecordSumAt:], sum)
 	if next := at + len(record); next < s.size {
 		*(*uint64)(unsafe.Pointer(&s.mem[next])) = 0
 	}
-	word := binary.LittleEndian.Uint64(record)&^wire.TurnWord(1<<8-1) | wire.TurnWord(s.turn)
-	// On arm64 this is a store-release: whoever sees the word sees the body.
-	atomic.StoreUint64((*uint64)(unsafe.Pointer(&s.mem[at])), littleEndian(word))
+	publishWord((*uint64)(unsafe.Pointer(&s.mem[at])), binary.NativeEndian.Uint64(record)|s.turnWord)
 	return true
 }
 
-// littleEndian returns what has to be stored so that memory holds word with its
-// lowest byte first.
-//
-//go:norace
-func littleEndian(word uint64) uint64 {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], word)
-	return binary.NativeEndian.Uint64(b[:])
-}
+// sumEnd is where the checksum of a record ends.
+const sumEnd = wire.RecordSumAt + 4
 
 // end marks the segment as complete.
-func (s *segment) end(at int) {
-	var mark [wire.RecordHeaderSize]byte
-	binary.LittleEndian.PutUint64(mark[:], wire.EndWord())
-	s.write(at, mark[:])
+//
+//go:norace
+func (s *segment) end(at int) (ok bool) {
+	before := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(before)
+		if !ok {
+			recover()
+		}
+	}()
+	publishWord((*uint64)(unsafe.Pointer(&s.mem[at])), nativeWord(wire.EndWord())|s.turnWord)
+	return true
+}
+
+// nativeWord turns a word into the number whose bytes, on this machine, are its own.
+func nativeWord(word uint64) uint64 {
+	var b [wire.RecordHeaderSize]byte
+	binary.LittleEndian.PutUint64(b[:], word)
+	return binary.NativeEndian.Uint64(b[:])
 }
 
 // renew begins the next turn of a segment that no reader looks at.
@@ -142,6 +154,7 @@ func (s *segment) renew(header segmentHeader) (ok bool) {
 		}
 	}()
 	s.turn++
+	s.turnWord = nativeWord(wire.TurnWord(s.turn))
 	header.turn, header.size = s.turn, s.size
 	copy(s.mem[wire.SegmentHeaderSize:], make([]byte, wire.RecordHeaderSize))
 	copy(s.mem, header.bytes())

@@ -143,8 +143,10 @@ func (r *drain) quarantine(damage *spool.Damage) error {
 	if err != nil {
 		return errors.Join(damage, err)
 	}
-	r.quarantined++
-	r.drainer.complain.about(fmt.Errorf("%w; moved to %s", damage, path))
+	if !damage.Again {
+		r.quarantined++
+		r.drainer.complain.about(fmt.Errorf("%w; kept in %s", damage, path))
+	}
 	return nil
 }
 

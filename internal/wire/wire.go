@@ -4,7 +4,7 @@ import "hash/crc32"
 
 // Version is the version of the spool format. A reader refuses a segment of a
 // version it does not know.
-const Version = 2
+const Version = 3
 
 // SegmentMagic opens every segment file, little endian ("MONGEN\x00\x01").
 const SegmentMagic = uint64(0x01004e45474e4f4d)
@@ -55,7 +55,10 @@ const (
 	RecordKindAt  = 4 // u8, a Kind
 	RecordFlagsAt = 5 // u8, Flag bits (calls only)
 	RecordDepthAt = 6 // u16, 0 for a root (calls only), saturates
+	RecordSumAt   = 8 // u32, see RecordSum
 
+	// MinRecordSize is that of a record which says nothing.
+	MinRecordSize = 16
 	// MaxRecordSize is the largest size of a record that a word can say.
 	MaxRecordSize = (endUnits - 1) * RecordAlign
 )
@@ -117,12 +120,12 @@ const (
 // The small records. "string" is u32 length and bytes, "pairs" is u32 count and
 // that many times a string key and a string value.
 //
-//	KindRun      at 8: pairs (see the RunKey constants)
-//	KindPackage  at 8: u32 number in this run, string description (package manifest)
-//	KindSite     at 8: u32 number in this run, u32 number of its package, u64 key
-//	KindSource   at 8: string package path, string file name, string text
-//	KindDrops    at 8: u32 site, u32 0, u64 calls dropped since the last such record, i64 wall clock ns
-const SmallBodyAt = 8
+//	KindRun      at 16: pairs (see the RunKey constants)
+//	KindPackage  at 16: u32 number in this run, string description (package manifest)
+//	KindSite     at 16: u32 number in this run, u32 number of its package, u64 key
+//	KindSource   at 16: string package path, string file name, string text
+//	KindDrops    at 16: u32 site, u32 0, u64 calls dropped since the last such record, i64 wall clock ns
+const SmallBodyAt = 16
 
 // Keys of a run record.
 const (
@@ -153,8 +156,7 @@ const (
 const (
 	CallHeaderSize = 80
 
-	CallSiteAt      = 8  // u32
-	CallArgsLenAt   = 12 // u32
+	CallSiteAt      = 12 // u32
 	CallIDAt        = 16 // u64, unique in the run, never 0
 	CallParentAt    = 24 // u64, 0 for none
 	CallTraceAt     = 32 // u64, the id of the root call
@@ -164,7 +166,7 @@ const (
 	CallResultLenAt = 64 // u32
 	CallErrorLenAt  = 68 // u32
 	CallStackLenAt  = 72 // u32
-	CallReservedAt  = 76 // u32, 0
+	CallArgsLenAt   = 76 // u32
 )
 
 // Tag opens every value. Lengths and counts are u32, numbers are 8 bytes.

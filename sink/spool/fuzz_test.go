@@ -4,6 +4,7 @@ package spool
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -28,28 +29,49 @@ func FuzzSegment(f *testing.F) {
 		f.Add(body)
 	}
 	desk := spooltest.Definitions(f, w.ID, spooltest.Desk(), "s")
+	f.Add(append(spooltest.Price(1).Record()[:64], spooltest.Price(2).Record()...)) // torn, and salvage behind it
 	f.Fuzz(func(t *testing.T, body []byte) {
-		fuzzDefinitions(t, w.ID, body)
-		defs := newDefinitions(w.ID)
-		for _, b := range desk {
-			if err := defs.add(wire.Kind(b[wire.RecordKindAt]), b[wire.SmallBodyAt:]); err != nil {
-				t.Fatal(err)
-			}
+		for _, body := range [][]byte{body, resealed(body)} {
+			fuzzRecords(t, w.ID, desk, body)
 		}
-		r := &Run{decoder: decoder{defs: &defs}}
-		eachRecord(t, body, func(record []byte) error {
-			var rec Record
-			if err := r.decode(record, &rec); err != nil {
-				return err
-			}
-			c := rec.Call
-			if rec.Drops.Function == nil && (c.Function == nil || c.ID == 0 || c.ID > MaxCallID || c.Duration < 0 ||
-				c.Data != "" && !json.Valid([]byte(c.Data)) || !utf8.ValidString(c.Exception+c.Data)) {
-				t.Errorf("a call that no store could take: %+v", c)
-			}
-			return nil
-		})
 	})
+}
+
+func fuzzRecords(t *testing.T, id string, desk [][]byte, body []byte) {
+	fuzzDefinitions(t, id, body)
+	defs := newDefinitions(id)
+	for _, b := range desk {
+		if err := defs.add(wire.Kind(b[wire.RecordKindAt]), b[wire.SmallBodyAt:]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &Run{decoder: decoder{defs: &defs}}
+	eachRecord(t, body, func(record []byte) error {
+		var rec Record
+		if err := r.decode(record, &rec); err != nil {
+			return err
+		}
+		c := rec.Call
+		if rec.Drops.Function == nil && (c.Function == nil || c.ID == 0 || c.ID > MaxCallID || c.Duration < 0 ||
+			c.Data != "" && !json.Valid([]byte(c.Data)) || !utf8.ValidString(c.Exception+c.Data)) {
+			t.Errorf("a call that no store could take: %+v", c)
+		}
+		return nil
+	})
+}
+
+// resealed gives every record in a segment's body the checksum that it should have.
+func resealed(body []byte) []byte {
+	body = bytes.Clone(body)
+	for at := 0; at+wire.MinRecordSize <= len(body); {
+		size, end, published := wire.SplitWord(binary.LittleEndian.Uint64(body[at:]), 0)
+		if end || !published || size < wire.MinRecordSize || size > len(body)-at {
+			break
+		}
+		wire.Seal(body[at:at+size], 0)
+		at += size
+	}
+	return body
 }
 
 // realSegments returns what package runtime writes, without the headers and the
@@ -122,18 +144,28 @@ func eachRecord(t *testing.T, body []byte, do func(record []byte) error) {
 	if err := s.readHeader(size, want); err != nil {
 		t.Fatal(err)
 	}
-	for at := uint64(wire.SegmentHeaderSize); ; {
+	for at, damages := uint64(wire.SegmentHeaderSize), 0; damages < maxDamages; {
 		record, end, err := s.next(at)
-		if err != nil || end || record == nil {
+		if end || err == nil && record == nil {
 			return
 		}
-		if len(record) < wire.RecordHeaderSize {
+		framed := err == nil
+		if framed && (len(record) < wire.MinRecordSize || !wire.Sealed(record, 0)) {
 			t.Fatalf("a record of %d bytes", len(record))
 		}
-		if do(record) != nil {
+		if framed && do(record) == nil {
+			at += uint64(len(record))
+			continue
+		}
+		damages++
+		next := s.salvage(&Damage{Offset: at, framed: framed})
+		if next == 0 {
 			return
 		}
-		at += uint64(len(record))
+		if next <= at {
+			t.Fatalf("behind %d comes %d", at, next)
+		}
+		at = next
 	}
 }
 

@@ -144,7 +144,7 @@ func (r *Run) readDefinitions() error {
 		}
 		kind := wire.Kind(record[wire.RecordKindAt])
 		if err := r.defs.add(kind, record[wire.SmallBodyAt:]); err != nil {
-			return s.damage(s.at.Offset, err)
+			return s.damagedRecord(err)
 		}
 		s.at.Offset += uint64(len(record))
 	}
@@ -188,7 +188,7 @@ func (r *Run) Next(out *Record) error {
 			err = r.decode(record, out)
 		}
 		if err != nil {
-			return s.damage(s.at.Offset, err)
+			return s.damagedRecord(err)
 		}
 		s.at.Offset += uint64(len(record))
 		s.dirty = true
@@ -247,31 +247,6 @@ func (r *Run) Committed() error {
 		failed = errors.Join(failed, s.freeRead())
 	}
 	return failed
-}
-
-// Quarantine moves a damaged segment to the quarantine folder; reading goes on
-// with the next one. It returns the segment's new path.
-func (r *Run) Quarantine(d *Damage) (string, error) {
-	folder := filepath.Join(r.spool, QuarantineFolder)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return "", fmt.Errorf("quarantine: %w", err)
-	}
-	path := filepath.Join(folder, r.id+"-"+d.Segment)
-	for n := 1; ; n++ {
-		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		path = filepath.Join(folder, fmt.Sprintf("%s-%s.%d", r.id, d.Segment, n))
-	}
-	if err := os.Rename(r.path(d.Segment), path); err != nil {
-		return "", fmt.Errorf("quarantine: %w", err)
-	}
-	d.stream.skipSegment()
-	d.stream.dirty = true
-	if d.stream == r.lane {
-		r.defs.damaged = true
-	}
-	return path, nil
 }
 
 // RemoveCalls deletes the segments of a run that is over, but for the

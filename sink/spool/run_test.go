@@ -282,15 +282,23 @@ func TestRemoveLeavesStrangers(t *testing.T) {
 // what is in other segments is read, and the segment is moved away.
 func TestDamage(t *testing.T) {
 	good := spooltest.Price(1).Record()
-	edit := func(at int, to ...byte) []byte {
+	torn := func(at int, to ...byte) []byte {
 		b := slices.Clone(spooltest.Price(9).Record())
 		copy(b[at:], to)
+		return b
+	}
+	edit := func(at int, to ...byte) []byte {
+		b := torn(at, to...)
+		wire.Seal(b, 0)
 		return b
 	}
 	cases := []struct {
 		name string
 		bad  []byte
 	}{
+		{"a body of zeros", torn(wire.RecordHeaderSize, make([]byte, 200)...)},
+		{"one byte", torn(wire.CallHeaderSize+3, 1)},
+		{"flags", torn(wire.RecordFlagsAt, wire.FlagGoexit)},
 		{"no size", edit(0, 0, 0, 0)},
 		{"size beyond the file", edit(0, 0, 0, 1)},
 		{"size of a word alone", edit(0, 1, 0, 0)},
@@ -310,7 +318,7 @@ func TestDamage(t *testing.T) {
 			spool := t.TempDir()
 			w := spooltest.New(t, spool, 1)
 			w.Define(spooltest.Desk(), "")
-			path := w.Segment(wire.LaneNormal, 0, 1, good, c.bad, spooltest.End())
+			path := w.Segment(wire.LaneNormal, 0, 1, good, c.bad, spooltest.Price(5).Record(), c.bad, spooltest.Price(6).Record(), spooltest.End())
 			w.Segment(wire.LaneNormal, 0, 2, spooltest.Price(3).Record())
 			w.Segment(wire.LaneNormal, 1, 1, spooltest.Price(4).Record())
 			r := open(t, spool, w)
@@ -337,8 +345,53 @@ func TestDamage(t *testing.T) {
 			if after, err := os.ReadFile(moved); err != nil || string(after) != string(before) {
 				t.Errorf("the quarantined segment has changed: %v", err)
 			}
-			wantIDs(t, r, 3, 4)
+			ids, err = readIDs(r)
+			if !errors.As(err, &damage) || !damage.Again || !slices.Equal(ids, []uint64{5}) {
+				t.Fatalf("behind the damage: read %v, %v", ids, err)
+			}
+			if again, err := r.Quarantine(damage); err != nil || again != moved {
+				t.Errorf("%s, %v", again, err)
+			}
+			wantIDs(t, r, 6, 3, 4)
+			if err := r.Committed(); err != nil {
+				t.Fatal(err)
+			}
+			// The writer, which lives, must not get the segment to write into.
+			if free, err := filepath.Glob(filepath.Join(w.Dir, "*"+wire.FreeSuffix)); err != nil || len(free) > 0 {
+				t.Errorf("given back: %v, %v", free, err)
+			}
+			if after, err := os.ReadFile(moved); err != nil || string(after) != string(before) {
+				t.Errorf("the quarantined segment has changed: %v", err)
+			}
 		})
+	}
+}
+
+// A segment that is damaged all over is given up at some point.
+func TestDamageAllOver(t *testing.T) {
+	spool := t.TempDir()
+	w := spooltest.New(t, spool, 1)
+	w.Define(spooltest.Desk(), "")
+	bad := spooltest.Drops(7, 1)
+	records := make([][]byte, 4*maxDamages)
+	for i := range records {
+		records[i] = bad
+	}
+	w.Segment(wire.LaneNormal, 0, 1, records...)
+	w.Segment(wire.LaneNormal, 0, 2, spooltest.Price(1).Record())
+	r := open(t, spool, w)
+	poll(t, r)
+	var damage *Damage
+	found := 0
+	ids, err := readIDs(r)
+	for ; errors.As(err, &damage); ids, err = readIDs(r) {
+		found++
+		if _, err := r.Quarantine(damage); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err != nil || found != maxDamages+1 || !slices.Equal(ids, []uint64{1}) {
+		t.Errorf("%d damages, then %v, %v", found, ids, err)
 	}
 }
 
@@ -499,20 +552,19 @@ func TestLostDefinitions(t *testing.T) {
 	if _, err := r.Alive(); err != nil {
 		t.Fatal(err)
 	}
-	var damage *Damage
-	if err := r.Poll(); !errors.As(err, &damage) {
-		t.Fatal(err)
-	}
-	if _, err := r.Quarantine(damage); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
+	for round := range 2 {
+		var damage *Damage
+		if err := r.Poll(); !errors.As(err, &damage) {
+			t.Fatal(err)
+		}
+		if _, err := r.Quarantine(damage); err != nil || damage.Again != (round > 0) {
+			t.Fatal(err, damage.Again)
+		}
 		poll(t, r)
 		var rec Record
 		if err := r.Next(&rec); err != nil || rec.Call.Function.Process != "unknown function 1" || rec.Call.Exception != "no such order" {
 			t.Errorf("%+v, %v", rec.Call, err)
 		}
-		// The next reader finds the first definitions missing.
 		r.Close()
 		r = open(t, spool, w)
 	}

@@ -18,15 +18,17 @@ const (
 	maxRecord = 64 << 20
 )
 
-// Damage says that a segment holds what no writer writes. Run.Quarantine takes
-// the segment out of the way.
+// Damage says that a segment holds what no writer writes. Run.Quarantine keeps
+// the segment for whoever wants to look at it, and goes on.
 type Damage struct {
 	Run     string // id of the run
 	Segment string // file name
 	Offset  uint64
 	Reason  error
+	Again   bool // an earlier Damage was of the same segment
 
 	stream *stream
+	framed bool // the record's checksum is right: the next one follows it
 }
 
 func (d *Damage) Error() string {
@@ -60,6 +62,8 @@ type segment struct {
 	buf  []byte // window[:n] holds whole published records, perhaps an end mark
 	at   uint64 // offset of buf[0]
 	ends bool   // buf ends with an end mark (not part of it)
+
+	summed uint64 // bytes that salvage has summed up
 }
 
 func openSegment(path string, want identity) (*segment, error) {
@@ -157,8 +161,14 @@ func (s *segment) next(at uint64) (record []byte, end bool, err error) {
 		}
 	}
 	b := s.buf[at-s.at:]
-	return b[:wire.WordSize(binary.LittleEndian.Uint64(b))], false, nil
+	record = b[:wire.WordSize(binary.LittleEndian.Uint64(b))]
+	if !wire.Sealed(record, s.turn) {
+		return nil, false, errSum
+	}
+	return record, false, nil
 }
+
+var errSum = errors.New("a record with a wrong checksum")
 
 // fill reads the published records from at on. The words are read first, the
 // records they publish in a second read: whatever the writer stored before it
@@ -231,7 +241,7 @@ func (s *segment) walk(at uint64) (extent uint64, ends bool, err error) {
 		if end || !published {
 			return extent, end, nil
 		}
-		if size < wire.RecordHeaderSize || size > maxRecord {
+		if size < wire.MinRecordSize || size > maxRecord {
 			return extent, false, fmt.Errorf("a record of %d bytes", size)
 		}
 		if uint64(size) > s.limit-at-extent {

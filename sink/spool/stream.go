@@ -20,6 +20,9 @@ type stream struct {
 	dirty     bool     // at has moved since it was committed
 	numbers   []uint32 // segments that the last Poll saw, ascending
 	open      *segment // the segment at names, when it is open
+
+	quarantined uint32 // the segment that was quarantined last
+	damages     int    // found in the segment at names
 }
 
 func newStream(r *Run, lane wire.Lane, shard uint32) *stream {
@@ -116,7 +119,7 @@ func (s *stream) skipGap() bool {
 
 func (s *stream) moveTo(segment uint32) {
 	s.closeSegment()
-	s.at.Segment, s.at.Offset, s.started = segment, wire.SegmentHeaderSize, true
+	s.at.Segment, s.at.Offset, s.started, s.damages = segment, wire.SegmentHeaderSize, true, 0
 }
 
 // skipSegment goes on behind the segment at s.at.
@@ -132,7 +135,12 @@ func (s *stream) closeSegment() {
 func (s *stream) name() string { return wire.SegmentName(s.at.Lane, s.at.Shard, s.at.Segment) }
 
 func (s *stream) damage(offset uint64, reason error) *Damage {
-	return &Damage{Run: s.run.id, Segment: s.name(), Offset: offset, Reason: reason, stream: s}
+	return &Damage{Run: s.run.id, Segment: s.name(), Offset: offset, Reason: reason, Again: s.quarantined == s.at.Segment, stream: s}
+}
+
+// damagedRecord is damage of a record whose checksum is right.
+func (s *stream) damagedRecord(reason error) error {
+	return &Damage{Run: s.run.id, Segment: s.name(), Offset: s.at.Offset, Reason: reason, Again: s.quarantined == s.at.Segment, stream: s, framed: true}
 }
 
 // freeRead gives the segments before the committed one back to the writer, or
@@ -140,9 +148,10 @@ func (s *stream) damage(offset uint64, reason error) *Damage {
 // and not freed.
 func (s *stream) freeRead() error {
 	for len(s.numbers) > 0 && s.numbers[0] < s.committed.Segment {
-		path := s.run.path(wire.SegmentName(s.at.Lane, s.at.Shard, s.numbers[0]))
+		name := wire.SegmentName(s.at.Lane, s.at.Shard, s.numbers[0])
+		path := s.run.path(name)
 		var err error
-		if s.run.alive && s != s.run.lane {
+		if s.run.alive && s != s.run.lane && !s.run.keeps(name) {
 			err = os.Rename(path, s.run.path(wire.FreeName(s.at.Lane, s.at.Shard, s.numbers[0])))
 		} else {
 			err = os.Remove(path)

@@ -102,7 +102,7 @@ func Text(b []byte, s string) []byte {
 
 // Record makes a record of a small kind.
 func Record(kind wire.Kind, body []byte) []byte {
-	b := append(make([]byte, wire.RecordHeaderSize), body...)
+	b := append(make([]byte, wire.SmallBodyAt), body...)
 	b[wire.RecordKindAt] = byte(kind)
 	return sized(b)
 }
@@ -113,6 +113,7 @@ func sized(b []byte) []byte {
 	}
 	word := wire.Word(len(b), wire.Kind(b[wire.RecordKindAt]), b[wire.RecordFlagsAt], binary.LittleEndian.Uint16(b[wire.RecordDepthAt:]))
 	binary.LittleEndian.PutUint64(b, word)
+	wire.Seal(b, 0)
 	return b
 }
 
