@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // inPlace generates in place, vets the result and reverts: every file must be
@@ -27,11 +30,16 @@ func (t *trial) inPlace(ctx context.Context) error {
 		append([]string{t.tool, "generate", "-all", generated}, t.packages...),
 		append([]string{"go", "build", "-mod=mod"}, t.packages...),
 		append([]string{t.tool, "generate", "-check", "-all", generated}, t.packages...),
-		append([]string{t.tool, "generate", "-revert"}, t.packages...),
 	} {
 		if _, err := output(ctx, t.dir, t.env, args[0], args[1:]...); err != nil {
 			return err
 		}
+	}
+	if err := t.analyse(ctx); err != nil {
+		return err
+	}
+	if _, err := output(ctx, t.dir, t.env, t.tool, append([]string{"generate", "-revert"}, t.packages...)...); err != nil {
+		return err
 	}
 	after, err := readTree(t.dir)
 	if err != nil {
@@ -39,6 +47,34 @@ func (t *trial) inPlace(ctx context.Context) error {
 	}
 	return sameTree(before, after)
 }
+
+// analyse runs go vet and staticcheck over what was generated. What they say of
+// the module itself is not ours.
+func (t *trial) analyse(ctx context.Context) error {
+	staticcheck, err := output(ctx, ".", nil, "go", "tool", "-n", "staticcheck")
+	if err != nil {
+		return err
+	}
+	env := append(slices.Clone(t.env), "GOFLAGS=-buildvcs=false -mod=mod")
+	for _, args := range [][]string{{"go", "vet"}, {strings.TrimSpace(string(staticcheck))}} {
+		cmd := exec.CommandContext(ctx, args[0], append(args[1:], t.packages...)...)
+		cmd.Dir, cmd.Env = t.dir, env
+		said, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			return err
+		}
+		for line := range strings.Lines(string(said)) {
+			if strings.Contains(line, companionName) {
+				return fmt.Errorf("%s: %s", filepath.Base(args[0]), strings.TrimSpace(line))
+			}
+		}
+	}
+	return nil
+}
+
+// companionName is in the names of generated files.
+const companionName = "monitor_gen"
 
 // readTree reads every file of a module but those that the go command changes
 // when a requirement is added.
