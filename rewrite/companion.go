@@ -44,6 +44,8 @@ type companion struct {
 	encoders map[string]string // by type, the name of its encoder
 	queue    []func()          // encoders still to be written
 	used     map[string]bool   // names given out
+	here     string            // the function that says which call is open; "" before it is needed
+	started  map[string]string // by function type, the name of its starter
 	hidden   map[string]string // new names of type parameters, see hideTypeParams
 
 	body   bytes.Buffer
@@ -63,6 +65,7 @@ func writeCompanion(form form, pkg *Package, files []*File, suffix string, calls
 		prefix:   "monitor" + suffix,
 		encoders: make(map[string]string),
 		used:     make(map[string]bool),
+		started:  make(map[string]string),
 		manifest: manifest.Package{Path: pkg.Path, Name: pkg.Name},
 	}
 	c.imports = &importSet{companion: c, names: make(map[string]string)}
@@ -97,6 +100,7 @@ func (c *companion) function(fn *Function) *call {
 	c.describeFunction(fn)
 	c.enter(fn, cl)
 	c.end(fn, cl)
+	c.starters(fn)
 	return cl
 }
 
@@ -351,7 +355,7 @@ var doubleParens = regexp.MustCompile(`\(\((\*[ar][0-9]+)\)\)`)
 
 // generation is the version of the contract between generated code and
 // package runtime; it equals runtime.Generation.
-const generation = 2
+const generation = 3
 
 // description returns the manifest as a Go string literal.
 func (c *companion) description() (string, error) {

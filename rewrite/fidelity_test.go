@@ -206,6 +206,7 @@ type scannedToken struct {
 	text      string
 	line      int
 	lineNamed string
+	offset    int
 }
 
 func scanTokens(src []byte) []scannedToken {
@@ -223,17 +224,22 @@ func scanTokens(src []byte) []scannedToken {
 			continue // written or not
 		}
 		p := fset.Position(pos)
-		tokens = append(tokens, scannedToken{tok, lit, fset.PositionFor(pos, false).Line, fmt.Sprintf("%s:%d", p.Filename, p.Line)})
+		tokens = append(tokens, scannedToken{tok, lit, fset.PositionFor(pos, false).Line, fmt.Sprintf("%s:%d", p.Filename, p.Line), file.Offset(pos)})
 	}
 }
 
 // sameTokens makes sure that every token and comment of before is in after, in
 // order and, if asked, on the same line. The names that blank parameters get
-// stand for the blank.
+// stand for the blank, and the parenthesis behind what a go statement calls
+// may become a comma.
 func sameTokens(before, after []byte, sameLines bool) error {
 	all := scanTokens(after)
 	at := 0
+	starts := goCalls(before)
 	for _, want := range scanTokens(before) {
+		if starts[want.offset] {
+			continue
+		}
 		for {
 			if at == len(all) {
 				return fmt.Errorf("line %d: %s %q is gone, or not where it was", want.line, want.tok, want.text)
@@ -247,4 +253,21 @@ func sameTokens(before, after []byte, sameLines bool) error {
 		}
 	}
 	return nil
+}
+
+// goCalls returns the offsets of the opening parentheses of all go statements.
+func goCalls(src []byte) map[int]bool {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, "m.go", src, parser.SkipObjectResolution)
+	if err != nil {
+		return nil
+	}
+	found := make(map[int]bool)
+	ast.Inspect(file, func(n ast.Node) bool {
+		if stmt, ok := n.(*ast.GoStmt); ok {
+			found[fset.PositionFor(stmt.Call.Lparen, false).Offset] = true
+		}
+		return true
+	})
+	return found
 }

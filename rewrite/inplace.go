@@ -319,7 +319,11 @@ var lineComment = regexp.MustCompile(`(?m)^//line |/\*line `)
 func (f *File) rewriteTree(calls map[*Function]*call) ([]byte, error) {
 	// A tree of its own: the plan's tree stays as it was loaded.
 	fset := token.NewFileSet()
-	syntax, err := parser.ParseFile(fset, f.Path, f.src, parser.ParseComments|parser.SkipObjectResolution)
+	text, err := f.startInPlace()
+	if err != nil {
+		return nil, err
+	}
+	syntax, err := parser.ParseFile(fset, f.Path, text, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		return nil, err
 	}
@@ -343,6 +347,15 @@ func (f *File) rewriteTree(calls map[*Function]*call) ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+// startInPlace returns the file with its go statements changed.
+func (f *File) startInPlace() ([]byte, error) {
+	var e edits
+	for _, fn := range f.Functions {
+		fn.editSpawns(&e, markText()+" ")
+	}
+	return e.apply(f.src)
 }
 
 // insertInTree gives names to the signature and puts the statement first.
@@ -423,6 +436,7 @@ func (f *File) rewriteBytes(calls map[*Function]*call) ([]byte, error) {
 			words = append(words, markParens)
 		}
 		open := f.offsetOf(fn.decl.Body.Lbrace) + 1
+		fn.editSpawns(&e, markText()+" ")
 		eol := lineEnd(f.src, open)
 		rest := strings.TrimSpace(string(f.src[open:eol]))
 		ownLine := !fn.onOneLine() && (rest == "" || strings.HasPrefix(rest, "//"))

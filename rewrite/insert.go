@@ -100,5 +100,6 @@ func (fn *Function) nameSignature(e *edits) (parens bool) {
 // insertSameLine makes the edits of an overlay: names and statement, no line moves.
 func (fn *Function) insertSameLine(e *edits, cl *call) {
 	fn.nameSignature(e)
+	fn.editSpawns(e, "")
 	e.insert(fn.file.offsetOf(fn.decl.Body.Lbrace)+1, " "+cl.statement()+";")
 }

@@ -77,6 +77,7 @@ type Function struct {
 	sig    *types.Signature
 	file   *File
 	values []*value
+	spawns []*spawn
 }
 
 // Skipped is a function that is left alone.
@@ -425,6 +426,9 @@ func (c *candidate) function(info *types.Info, inits int) *Function {
 	fn.flush = c.flushesSink()
 	fn.silent = fn.flush && !c.recorded()
 	fn.values = c.values(fn)
+	if !fn.silent {
+		fn.spawns = c.file.spawns(info, c.decl.Body)
+	}
 	return fn
 }
 

@@ -70,6 +70,14 @@ func revertSource(path string, src []byte) ([]byte, error) {
 		return nil, fmt.Errorf("revert %s: %w", path, err)
 	}
 	r := &reverter{fset: fset, src: src, marks: marksOf(file)}
+	if r.revertSpawns(file); len(r.edits.list) > 0 {
+		// What comes out is looked at anew: a body may be folded around go statements.
+		without, err := r.edits.apply(src)
+		if err != nil {
+			return nil, fmt.Errorf("revert %s: %w", path, err)
+		}
+		return revertSource(path, without)
+	}
 	for _, decl := range file.Decls {
 		if fn, ok := decl.(*ast.FuncDecl); ok && fn.Body != nil && len(fn.Body.List) > 0 {
 			r.function(fn)

@@ -59,7 +59,7 @@ func (g *goroutine) push(s *Site, c *Call) *Encoder {
 	if n == cap(g.frames) && !g.growFrames(s) {
 		return nil
 	}
-	kept := (n == 0 || g.frames[n-1].kept) && (s.keepsAll || g.takes(s))
+	kept := (n == 0 && !g.parent.left || n > 0 && g.frames[n-1].kept) && (s.keepsAll || g.takes(s))
 	e := &g.encoder
 	g.frames = g.frames[:n+1]
 	f := &g.frames[n]

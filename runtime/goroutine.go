@@ -18,7 +18,7 @@ type goroutine struct {
 	// passable is set while there is an open call and the innermost is kept, see overflow.go.
 	passable bool
 
-	parent origin // what the goroutine's outermost calls are part of
+	parent Origin // what the goroutine's outermost calls are part of
 
 	passed     uint32      // calls that passed a full lane, see overflow.go
 	passCounts *passCounts // nil before the first
@@ -31,14 +31,6 @@ type goroutine struct {
 	ending  ending
 	raised  raised
 	encoder Encoder
-}
-
-// origin is a call that another goroutine may have. Goroutines that carry no
-// parent have the zero origin.
-type origin struct {
-	call  uint64
-	trace uint64
-	depth uint32
 }
 
 // frame is one open call. Its record is in the encoder's buffer from start on:
@@ -81,7 +73,7 @@ func (g *goroutine) restart(id uint64) {
 	g.id = id
 	g.frames = g.frames[:0]
 	g.busy, g.passable = false, false
-	g.parent = origin{}
+	g.parent = Origin{}
 	g.raised = raised{}
 	g.encoder.n = 0
 }
@@ -153,10 +145,14 @@ func byPrintedID() *goroutine {
 	return g
 }
 
-// release gives back the state of a goroutine that has no open call.
+// release gives back the state of a goroutine that has no open call, unless it
+// knows a parent: then Disown does.
 //
 //go:norace
 func (g *goroutine) release() {
+	if g.parent != (Origin{}) {
+		return
+	}
 	p := &portable
 	p.Lock()
 	delete(p.byID, g.id)

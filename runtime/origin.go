@@ -1,0 +1,80 @@
+package runtime
+
+// Origin is the call that code which runs on another goroutine is part of: the
+// parent of that goroutine's outermost calls. The zero Origin is of code whose
+// caller nobody knows. It is a plain copy, so it stays right when the call has
+// ended. For generated code.
+type Origin struct {
+	call  uint64
+	trace uint64
+	depth uint32 // of calls that have it as parent
+	left  bool   // the sample left the call out, and with it all that it started
+}
+
+// Here returns the innermost open call of the running goroutine, or, where
+// none is open, what the goroutine itself is part of. It is evaluated where a go
+// statement is, on the goroutine that starts the other. For generated code.
+//
+//go:norace
+func Here() Origin {
+	if recorder.current() == nil {
+		return Origin{}
+	}
+	raceQuiet()
+	o := current().here()
+	raceLoud()
+	return o
+}
+
+//go:norace
+func (g *goroutine) here() Origin {
+	n := len(g.frames)
+	if n == 0 {
+		o := g.parent
+		if !located.g {
+			g.release()
+		}
+		return o
+	}
+	// A call that was left out gets its id when an error needs it; one of another
+	// goroutine may.
+	g.identify()
+	trace := g.parent.trace
+	if trace == 0 {
+		trace = g.frames[0].id
+	}
+	return Origin{
+		call:  g.frames[n-1].id,
+		trace: trace,
+		depth: g.parent.depth + uint32(n),
+		left:  !g.frames[n-1].kept,
+	}
+}
+
+// Adopt makes the origin the parent of the running goroutine, which has just
+// been started. It returns true where Disown has to follow when the goroutine
+// ends. For generated code.
+//
+//go:norace
+func (o Origin) Adopt() bool {
+	if o == (Origin{}) {
+		return false
+	}
+	raceQuiet()
+	current().parent = o
+	raceLoud()
+	return !located.g
+}
+
+// Disown ends what Adopt began. For generated code.
+//
+//go:norace
+func Disown() {
+	raceQuiet()
+	g := current()
+	g.parent = Origin{}
+	if len(g.frames) == 0 {
+		g.release()
+	}
+	raceLoud()
+}
