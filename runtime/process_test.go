@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
-	monitor "github.com/monitorgen/monitorgen/runtime"
 )
 
 // Keys of the children's sites.
@@ -47,16 +46,6 @@ func init() {
 			os.Exit(3)
 			return nil
 		})
-	}
-	children["fill the disk"] = func() {
-		for i := 0; i < 60_000; i++ {
-			if err := record(childKey, "", i, func() error { return errNegative }); err != errNegative {
-				os.Exit(4)
-			}
-			record(otherKey, "", i, nothing)
-		}
-		st := monitor.Stats()
-		fmt.Println(st.Errors, st.Pending, st.Calls, st.Dropped)
 	}
 }
 
@@ -205,31 +194,5 @@ func TestEnvironmentSpoolCannotBeOpened(t *testing.T) {
 	stdout, stderr := child(t, "one call", "MONITOR_SPOOL="+filepath.Join(file, "spool"))
 	if stdout != "goroutines 1\n" || !strings.HasPrefix(stderr, "monitorgen: open the spool: ") || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("it says %q, %q", stdout, stderr)
-	}
-}
-
-// On a full disk the program goes on, and errors wait in memory.
-func TestFullDisk(t *testing.T) {
-	if goruntime.GOOS != "linux" {
-		t.Skip("mounts a tmpfs")
-	}
-	dir := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", dir).CombinedOutput(); err != nil {
-		t.Skipf("no tmpfs can be mounted: %v: %s", err, out)
-	}
-	defer exec.Command("umount", dir).Run()
-	stdout, stderr := child(t, "fill the disk", "MONITOR_SPOOL="+dir)
-	var errs, pending, calls, dropped int
-	if _, err := fmt.Sscan(stdout, &errs, &pending, &calls, &dropped); err != nil {
-		t.Fatalf("%v: %q", err, stdout)
-	}
-	if strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "no space left on device") {
-		t.Errorf("standard error: %q", stderr)
-	}
-	if pending == 0 || calls+dropped != 60_000 {
-		t.Errorf("%d errors, %d pending, %d calls, %d dropped", errs, pending, calls, dropped)
-	}
-	if r := readRun(t, dir); len(r.of(childKey)) != errs || len(r.of(otherKey)) != calls {
-		t.Errorf("%d errors and %d calls in the spool, want %d and %d", len(r.of(childKey)), len(r.of(otherKey)), errs, calls)
 	}
 }

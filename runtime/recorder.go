@@ -187,9 +187,12 @@ func (r *recording) publish(g *goroutine, f *frame, record []byte, now int64) {
 		lane = sp.errors
 	}
 	shard := &lane[g.shard&uint32(len(lane)-1)] // their number is a power of two
-	for {
+	for waited := false; ; {
 		switch shard.append(record, now) {
 		case stored:
+			if waited {
+				atomic.AddUint64(&sp.waited, 1)
+			}
 			if !failed && atomic.LoadUint32(&r.overflow) != 0 {
 				r.overflows(false)
 			}
@@ -210,6 +213,7 @@ func (r *recording) publish(g *goroutine, f *frame, record []byte, now int64) {
 				sp.drop(f.site, now, false)
 				return
 			}
+			waited = true
 			raceLoud()
 			now = waitForRoom()
 			raceQuiet()

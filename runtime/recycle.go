@@ -83,6 +83,9 @@ func (sp *spool) recycle(there listing, path string, need int, header segmentHea
 		return nil
 	}
 	sp.forgetDeleted(there)
+	if header.lane == wire.LaneNormal && len(there.free) <= reserveSegments-len(sp.reserve) {
+		return nil // the reserve is short, and these are as good
+	}
 	for _, name := range there.free {
 		base, free := segmentBase(name), filepath.Join(sp.dir, name)
 		s := sp.retired[base]

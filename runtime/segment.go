@@ -12,18 +12,15 @@ import (
 
 const pageSize = 4096
 
-// nextSegment makes the segment after the current one, with room for at least
-// room bytes of records. It returns nil when the lane's bound or the disk does
-// not allow it. spool.growing is held.
-func (s *shard) nextSegment(room int) *segment {
-	size, need := s.size, wire.SegmentHeaderSize+room+endSize
-	if need > size {
-		size = (need + pageSize - 1) / pageSize * pageSize
-	}
+// nextSegment makes the segment after the current one, with room for least bytes
+// of records and, if it can be, for room. It returns nil when the lane's bound or
+// the disk does not allow it. spool.growing is held.
+func (s *shard) nextSegment(least, room int) *segment {
+	size, need := segmentSize(s.size, room), wire.SegmentHeaderSize+least+endSize
 	recount()
 	there, err := s.spool.list()
 	if err != nil {
-		s.spool.complain(err)
+		s.spool.become(remembers, err)
 		return nil
 	}
 	header := segmentHeader{run: s.spool.run, lane: s.lane, shard: s.index, number: s.number + 1}
@@ -38,18 +35,42 @@ func (s *shard) nextSegment(room int) *segment {
 			}
 		}
 		header.size = size
-		if next, err = newSegment(path, size, header.bytes()); err != nil {
-			s.spool.complain(err)
+		next, err = newSegment(path, size, header.bytes())
+		if err == nil {
+			s.spool.become(writable, nil)
+		} else if next = s.forcedSegment(path, least, header); next == nil {
+			s.spool.become(remembers, err)
 			return nil
 		}
 	}
-	number := header.number
-	s.number = number
+	s.number = header.number
 	if largest := s.largest(); s.size < largest {
 		if s.size *= 2; s.size > largest {
 			s.size = largest
 		}
 	}
+	return next
+}
+
+// segmentSize is the size of a file with room for so many bytes of records.
+func segmentSize(size, room int) int {
+	if need := wire.SegmentHeaderSize + room + endSize; need > size {
+		return (need + pageSize - 1) / pageSize * pageSize
+	}
+	return size
+}
+
+// forcedSegment is for a lane that is not bounded on a disk that is full: a
+// segment that was made ahead, or one as small as can be.
+func (s *shard) forcedSegment(path string, least int, header segmentHeader) *segment {
+	if s.lane == wire.LaneNormal {
+		return nil
+	}
+	if next := s.spool.takeReserve(path, wire.SegmentHeaderSize+least+endSize, header); next != nil {
+		return next
+	}
+	header.size = segmentSize(smallestSegment, least)
+	next, _ := newSegment(path, header.size, header.bytes())
 	return next
 }
 

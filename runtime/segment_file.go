@@ -13,9 +13,10 @@ import (
 // segment is a file that is written by system calls, on platforms where the
 // standard library maps no memory.
 type segment struct {
-	path string
-	file *os.File
-	size int
+	path  string
+	file  *os.File
+	size  int
+	ready int
 }
 
 // recyclable tells whether segments can be used again: a file that is open
@@ -23,6 +24,8 @@ type segment struct {
 const recyclable = false
 
 func (s *segment) renew(segmentHeader) bool { return false }
+
+func (s *segment) prepare(int) {}
 
 // newSegment makes a segment that nobody has seen before.
 func newSegment(path string, size int, header []byte) (*segment, error) {
@@ -39,7 +42,7 @@ func newSegment(path string, size int, header []byte) (*segment, error) {
 		os.Remove(path)
 		return nil, fmt.Errorf("make %s: %w", path, err)
 	}
-	return &segment{path: path, file: file, size: size}, nil
+	return &segment{path: path, file: file, size: size, ready: size}, nil
 }
 
 // write stores a record, its first word in a second system call, which

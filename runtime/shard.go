@@ -22,6 +22,7 @@ type shard struct {
 
 	pending        []byte // records of an unbounded lane that the disk had no room for
 	pendingRecords uint64
+	recovered      uint64 // of those, that are in files since
 	records, bytes uint64 // that are in files
 
 	// Under spool.growing:
@@ -96,19 +97,25 @@ func (s *shard) append(record []byte, now int64) outcome {
 		s.mu.Unlock()
 		return stored
 	case now < s.retry:
-		result := s.refuse(record)
 		s.mu.Unlock()
-		return result
+		return s.refuse(record)
 	}
 	s.mu.Unlock()
-	return s.grow(record)
+	return s.grow(record, 0)
 }
 
 // put writes a record into the current segment if it fits. mu is held.
 //
 //go:norace
 func (s *shard) put(record []byte) bool {
-	if s.segment == nil || s.at+len(record)+endSize > s.segment.size || !s.segment.write(s.at, record) {
+	to := s.at + len(record) + endSize
+	if s.segment == nil || to > s.segment.size {
+		return false
+	}
+	if to > s.segment.ready {
+		s.segment.prepare(to)
+	}
+	if !s.segment.write(s.at, record) {
 		return false
 	}
 	s.at += len(record)
@@ -117,14 +124,50 @@ func (s *shard) put(record []byte) bool {
 	return true
 }
 
-// refuse decides on a record for which there is no segment. mu is held.
+// refuse decides on a record for which there is no segment.
 //
 //go:norace
 func (s *shard) refuse(record []byte) outcome {
-	switch {
-	case s.lane == wire.LaneNormal:
+	switch s.lane {
+	case wire.LaneNormal:
 		return full
-	case s.lane == wire.LaneDefinition || len(s.pending)+len(record) > maxPending:
+	case wire.LaneDefinition:
+		return lost
+	}
+	for i := range s.spool.errors {
+		if other := &s.spool.errors[i]; other != s && other.takes(record) {
+			return stored
+		}
+	}
+	if wire.Kind(record[wire.RecordKindAt]) != wire.KindCall {
+		return lost // what it counts stays counted where it came from
+	}
+	s.mu.Lock()
+	result := s.remember(record)
+	s.mu.Unlock()
+	return result
+}
+
+// takes publishes a record of another shard if there is room for it.
+//
+//go:norace
+func (s *shard) takes(record []byte) bool {
+	s.mu.Lock()
+	done := !s.closed && s.put(record)
+	s.mu.Unlock()
+	return done
+}
+
+// remember keeps a failed call in memory, in the hope for room. mu is held.
+//
+//go:norace
+func (s *shard) remember(record []byte) outcome {
+	switch {
+	case s.closed:
+		return closed
+	case s.put(record):
+		return stored
+	case len(s.pending)+len(record) > maxPending:
 		return lost
 	}
 	n := len(s.pending)
@@ -139,12 +182,13 @@ func (s *shard) refuse(record []byte) outcome {
 	return stored
 }
 
-// grow makes the next segment and publishes the record there. Others wait for
-// it without holding mu, so that what fits in the old segment still gets in.
+// grow makes the next segment and publishes the record there, unless it is nil,
+// and least bytes of what waits in memory or more. Others wait for it without
+// holding mu, so that what fits in the old segment still gets in.
 //
 //go:norace
 //go:noinline
-func (s *shard) grow(record []byte) outcome {
+func (s *shard) grow(record []byte, least int) outcome {
 	raceLoud()
 	s.spool.growing.Lock()
 	raceQuiet()
@@ -155,7 +199,7 @@ func (s *shard) grow(record []byte) outcome {
 	}()
 
 	s.mu.Lock()
-	done, ended, room := s.put(record), s.closed, len(record)+len(s.pending)
+	done, ended, room := record != nil && s.put(record), s.closed, len(record)+len(s.pending)
 	s.mu.Unlock()
 	if done {
 		return stored
@@ -165,20 +209,17 @@ func (s *shard) grow(record []byte) outcome {
 	}
 
 	raceLoud()
-	next := s.nextSegment(room)
+	next := s.nextSegment(least+len(record), room)
 	raceQuiet()
 
 	s.mu.Lock()
 	var old *segment
-	result := stored
 	if next != nil {
 		old = s.change(next)
 	} else {
 		s.retry = nanotime() + retryAfter
 	}
-	if !s.put(record) {
-		result = s.refuse(record)
-	}
+	done = record == nil || s.put(record)
 	s.mu.Unlock()
 	switch {
 	case old == nil:
@@ -187,7 +228,15 @@ func (s *shard) grow(record []byte) outcome {
 	default:
 		s.spool.retire(old)
 	}
-	return result
+	if next != nil && s.lane != wire.LaneNormal {
+		raceLoud()
+		s.spool.fillReserve(s.size)
+		raceQuiet()
+	}
+	if done {
+		return stored
+	}
+	return s.refuse(record)
 }
 
 // change goes on to the next segment and takes along what was pending. mu is held.
@@ -199,34 +248,44 @@ func (s *shard) change(next *segment) (old *segment) {
 		old.end(s.at)
 	}
 	s.segment, s.at, s.retry = next, wire.SegmentHeaderSize, 0
+	s.recall()
+	return old
+}
+
+// recall writes what waits in memory into the current segment, as far as it has
+// room. mu is held.
+//
+//go:norace
+func (s *shard) recall() {
 	for len(s.pending) > 0 {
 		size := recordSize(s.pending)
 		if !s.put(s.pending[:size]) {
-			return old // more came in the meantime than there is room for
+			return
 		}
 		s.pending, s.pendingRecords = s.pending[size:], s.pendingRecords-1
+		s.recovered++
 	}
 	s.pending = nil
-	return old
 }
 
 // flush tries to get pending records into a file.
 //
 //go:norace
 func (s *shard) flush() bool {
-	s.mu.Lock()
-	pending := s.pending
-	s.pending, s.pendingRecords, s.retry = nil, 0, 0
-	s.mu.Unlock()
-	for len(pending) > 0 {
-		size := recordSize(pending)
-		s.append(pending[:size], nanotime())
-		pending = pending[size:]
+	for before := uint64(0); ; {
+		s.mu.Lock()
+		s.recall()
+		left, least := s.pendingRecords, 0
+		if left > 0 {
+			least = recordSize(s.pending)
+		}
+		s.mu.Unlock()
+		if left == 0 || left == before {
+			return left == 0
+		}
+		before = left
+		s.grow(nil, least)
 	}
-	s.mu.Lock()
-	none := len(s.pending) == 0
-	s.mu.Unlock()
-	return none
 }
 
 //go:norace
@@ -254,9 +313,14 @@ func (s *shard) sync() error {
 	return syncSegment(current.path)
 }
 
+// count adds what the shard holds to the statistics of its lane.
+//
 //go:norace
-func (s *shard) count() (records, bytes, pending uint64) {
+func (s *shard) count(st *LaneStatistics) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.records, s.bytes, s.pendingRecords
+	st.Enqueued += s.records
+	st.Bytes += s.bytes
+	st.Recovered += s.recovered
+	st.Pending += s.pendingRecords
+	s.mu.Unlock()
 }

@@ -30,12 +30,20 @@ type spool struct {
 	// growing is held while a segment is made: one at a time, and with the
 	// race detector's knowledge.
 	growing sync.Mutex
-	warned  bool                // under growing
 	retired map[string]*segment // under growing: complete and still mapped, see recycle.go
+	reserve []*segment          // under growing: made ahead, see reserve.go
+	spares  uint32              // under growing: how many were made
+
+	opening   bool      // nobody has it yet
+	trouble   error     // why it cannot be opened
+	condition condition // atomic
+	said      [3]int64  // nanotime at which each condition was said; atomic
 
 	reported int64  // nanotime of the last report of drops; atomic
 	dropped  uint64 // atomic
 	lost     uint64 // atomic
+	waited   uint64 // calls that a full lane held back; atomic
+	reports  uint64 // records of drops; atomic
 }
 
 const (
@@ -45,7 +53,7 @@ const (
 
 // openSpool makes the folder of a new run and writes the run record.
 func openSpool(o Options, session string) (*spool, error) {
-	sp := &spool{max: o.SpoolMax}
+	sp := &spool{max: o.SpoolMax, opening: true}
 	for i := 0; i < len(sp.run); i++ {
 		sp.run[i] = byte(rand.Uint32())
 	}
@@ -74,8 +82,12 @@ func openSpool(o Options, session string) (*spool, error) {
 	raceLoud()
 	if !ok {
 		sp.close()
-		return nil, errors.New("open the spool: its first segment could not be made")
+		return nil, fmt.Errorf("open the spool: %w", sp.trouble)
 	}
+	sp.opening = false
+	sp.growing.Lock()
+	sp.fillReserve(definitionSegment)
+	sp.growing.Unlock()
 	return sp, nil
 }
 
@@ -124,6 +136,9 @@ func (sp *spool) drop(s *Site, now int64, failed bool) {
 	atomic.AddUint64(&s.dropped, 1)
 	if failed {
 		atomic.AddUint64(&sp.lost, 1)
+		raceLoud()
+		sp.become(loses, nil)
+		raceQuiet()
 	} else {
 		atomic.AddUint64(&sp.dropped, 1)
 	}
@@ -151,6 +166,7 @@ func (sp *spool) reportDrops(now int64) bool {
 				atomic.AddUint64(&s.dropped, n)
 				return false
 			}
+			atomic.AddUint64(&sp.reports, 1)
 		}
 	}
 	return true
@@ -204,36 +220,34 @@ func (sp *spool) close() {
 		delete(sp.retired, base)
 		s.release()
 	}
+	for _, s := range sp.reserve {
+		s.release()
+		os.Remove(s.path)
+	}
+	sp.reserve = nil
 	sp.growing.Unlock()
 	sp.lock.release()
 }
 
 func (sp *spool) stats() Statistics {
-	st := Statistics{
-		Recording: true,
-		Dropped:   atomic.LoadUint64(&sp.dropped),
-		Lost:      atomic.LoadUint64(&sp.lost),
-	}
+	var st Statistics
+	st.Recording = true
 	for i := range sp.normal {
-		records, bytes, _ := sp.normal[i].count()
-		st.Calls += records
-		st.Bytes += bytes
+		sp.normal[i].count(&st.Normal)
 	}
+	st.Normal.Recovered = atomic.LoadUint64(&sp.waited)
+	st.Normal.Dropped = atomic.LoadUint64(&sp.dropped)
 	for i := range sp.errors {
-		records, bytes, pending := sp.errors[i].count()
-		st.Errors += records
-		st.Bytes += bytes
-		st.Pending += pending
+		sp.errors[i].count(&st.Error)
 	}
+	st.Error.Dropped = atomic.LoadUint64(&sp.lost)
+	for _, lane := range []*LaneStatistics{&st.Normal, &st.Error} {
+		lane.Overflowed = lane.Recovered + lane.Pending + lane.Dropped
+	}
+	st.Calls, st.Errors = st.Normal.Enqueued, st.Error.Enqueued-atomic.LoadUint64(&sp.reports)
+	st.Dropped, st.Lost, st.Pending = st.Normal.Dropped, st.Error.Dropped, st.Error.Pending
+	st.Bytes = st.Normal.Bytes + st.Error.Bytes
 	return st
-}
-
-// complain warns once that the spool cannot be written.
-func (sp *spool) complain(err error) {
-	if !sp.warned {
-		sp.warned = true
-		warn("the spool cannot be written: %v; failed calls wait in memory for room, all others are dropped", err)
-	}
 }
 
 // waitForRoom waits a little for a drainer and returns the time.

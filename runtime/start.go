@@ -131,6 +131,19 @@ type Statistics struct {
 	Lost      uint64 // failed calls that neither disk nor memory took
 	Pending   uint64 // failed calls that wait in memory for room on the disk
 	Bytes     uint64 // of all records
+
+	Normal, Error LaneStatistics // the same, and more, by lane
+}
+
+// LaneStatistics are those of one lane of the spool: Normal has the calls that
+// ended well, Error has those that failed and the reports of drops.
+type LaneStatistics struct {
+	Enqueued   uint64 // records in files, which outlive the process
+	Overflowed uint64 // records that found no room: recovered, pending or dropped since
+	Recovered  uint64 // records that got into a file later
+	Pending    uint64 // records that wait in memory
+	Dropped    uint64 // calls that are only counted
+	Bytes      uint64 // of the records in files
 }
 
 // Stats returns what was recorded since Start. It takes each lock of the spool

@@ -36,6 +36,10 @@ func FreeName(lane Lane, shard, number uint32) string {
 	return strings.TrimSuffix(SegmentName(lane, shard, number), SegmentSuffix) + FreeSuffix
 }
 
+// SpareName returns the name of a segment that the writer has made ahead, for
+// failed calls when the disk is full. It holds nothing.
+func SpareName(number uint32) string { return pad(number, 6) + SpareSuffix }
+
 func pad(n uint32, width int) string {
 	s := strconv.FormatUint(uint64(n), 10)
 	if len(s) < width {

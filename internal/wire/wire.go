@@ -148,6 +148,7 @@ const (
 	DrainLockFile = "drain.lock" // flock held by the one drainer of this run
 	SegmentSuffix = ".seg"       // <lane letter>-<shard>-<number>.seg, see SegmentName
 	FreeSuffix    = ".free"      // in place of SegmentSuffix: drained, for the writer to use again
+	SpareSuffix   = ".spare"     // made ahead by the writer, see SpareName
 )
 
 // Layout of a call record. The variable parts follow the header without

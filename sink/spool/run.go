@@ -260,11 +260,11 @@ func (r *Run) RemoveCalls() error {
 	return r.removeFree()
 }
 
-// removeFree deletes the segments that the writer might have used again.
+// removeFree deletes the segments that the writer might have used still.
 func (r *Run) removeFree() error {
 	entries, err := os.ReadDir(r.path(""))
 	for _, e := range entries {
-		if filepath.Ext(e.Name()) != wire.FreeSuffix {
+		if ext := filepath.Ext(e.Name()); ext != wire.FreeSuffix && ext != wire.SpareSuffix {
 			continue
 		}
 		if e := os.Remove(r.path(e.Name())); e != nil && !errors.Is(e, fs.ErrNotExist) {
@@ -280,7 +280,7 @@ func (r *Run) removeFree() error {
 // Remove deletes the folder of a run that is over and gives the lock back. A
 // file that does not belong there is left, and is an error.
 func (r *Run) Remove() error {
-	err := r.lane.removeAll()
+	err := errors.Join(r.removeFree(), r.lane.removeAll())
 	for _, name := range []string{wire.LiveLockFile, wire.DrainLockFile} {
 		if e := os.Remove(r.path(name)); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, e)
