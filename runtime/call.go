@@ -276,9 +276,10 @@ func (c *Call) Commit() {
 //
 //go:norace
 func (g *goroutine) left() {
-	if g.passCounts != nil {
-		g.reportPasses()
+	if g.passCounts == nil && g.encoder.mapped == nil && g.frameMemory.mapped == nil && located.g {
+		return
 	}
+	g.reportPasses()
 	g.encoder.shrink()
 	if g.frameMemory.mapped != nil {
 		g.frames = nil

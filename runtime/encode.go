@@ -165,9 +165,11 @@ func (e *Encoder) pad(start int) {
 //
 //go:norace
 func (e *Encoder) tag(t wire.Tag) {
-	if b := e.next(1); b != nil {
-		b[0] = byte(t)
+	if e.n+1 > e.room && !e.extend(1) {
+		return
 	}
+	*(*byte)(unsafe.Add(e.base, e.n)) = byte(t)
+	e.n++
 }
 
 // word writes a value of eight bytes.
@@ -260,9 +262,15 @@ func (e *Encoder) text(t wire.Tag, v string) {
 	if kept > e.maxBytes {
 		kept = e.maxBytes
 	}
-	if b := e.cuttable(t, kept, len(v)); b != nil {
-		copyString(b, v[:kept])
+	if e.n+9+kept > e.room && !e.extend(9+kept) {
+		return
 	}
+	p := (*[9]byte)(unsafe.Add(e.base, e.n))
+	p[0] = byte(t)
+	binary.LittleEndian.PutUint32(p[1:], uint32(kept))
+	binary.LittleEndian.PutUint32(p[5:], length(len(v)))
+	copyString(unsafe.Slice((*byte)(unsafe.Add(e.base, e.n+9)), kept), v[:kept])
+	e.n += 9 + kept
 }
 
 // Bytes writes a []byte, cut at the site's limit.
