@@ -161,17 +161,14 @@ func (c *companion) enter(fn *Function, cl *call) {
 	c.open("if s == nil {")
 	c.stmt("s = %s.Define(%#x, %s, %q)", c.runtime, fn.Key, c.describe, fn.Options.runtimeText(fn.Process, fn.fails()))
 	c.close("}")
-	if !slices.ContainsFunc(fn.values, func(v *value) bool { return !v.output && v.record }) {
-		c.stmt("s.Enter(&c)")
-	} else {
-		c.open("if e := s.Enter(&c); e != nil {")
-		for i, v := range fn.values {
-			if !v.output && v.record {
-				c.encode(fn, v, "a"+strconv.Itoa(i))
-			}
+	c.open("if e := s.Enter(&c); e != nil {")
+	for i, v := range fn.values {
+		if !v.output && v.record {
+			c.encode(fn, v, "a"+strconv.Itoa(i))
 		}
-		c.close("}")
 	}
+	c.stmt("e.Entered()")
+	c.close("}")
 	c.stmt("return")
 	c.close("}\n")
 }
@@ -355,7 +352,7 @@ var doubleParens = regexp.MustCompile(`\(\((\*[ar][0-9]+)\)\)`)
 
 // generation is the version of the contract between generated code and
 // package runtime; it equals runtime.Generation.
-const generation = 3
+const generation = 4
 
 // description returns the manifest as a Go string literal.
 func (c *companion) description() (string, error) {

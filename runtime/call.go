@@ -59,6 +59,11 @@ func (g *goroutine) push(s *Site, c *Call) *Encoder {
 	if n == cap(g.frames) && !g.growFrames(s) {
 		return nil
 	}
+	if n == 0 {
+		if sp := recorder.current(); g.showing.run != sp {
+			g.changeSlot(sp)
+		}
+	}
 	kept := (n == 0 && !g.parent.left || n > 0 && g.frames[n-1].kept) && (s.keepsAll || g.takes(s))
 	e := &g.encoder
 	g.frames = g.frames[:n+1]
@@ -257,6 +262,9 @@ func (c *Call) Commit() {
 		}
 	} else if g.wanted(f) {
 		g.write(f)
+	}
+	if g.showing.slot != nil && f.kept {
+		g.conceal(int(c.index))
 	}
 	g.encoder.n = f.start
 	g.pop(int(c.index))

@@ -20,6 +20,7 @@
 //	MONITOR_SPOOL_MAX bound of the normal lane: 64MiB, 1GiB, bytes (default 64MiB)
 //	MONITOR_OVERFLOW  drop or wait: what a full normal lane does to a call (default drop)
 //	MONITOR_SAMPLE    share of calls to keep, 0 to 1, of functions whose directive says nothing
+//	MONITOR_INFLIGHT  off: calls are not seen before they have ended (default on)
 //	MONITOR_CONSOLE   1: a [MONITOR] line on standard error for every recorded call
 //	MONITOR_SESSION   any text: the same for all processes of one monitorgen run or test
 //

@@ -10,9 +10,10 @@ import (
 
 // environment is what the MONITOR* variables say.
 type environment struct {
-	off     bool
-	session string
-	options Options // Spool is empty when MONITOR_SPOOL is
+	off      bool
+	showNone bool // open calls are not shown
+	session  string
+	options  Options // Spool is empty when MONITOR_SPOOL is
 }
 
 // fromEnvironment is read once: what a program does to its environment later is
@@ -51,6 +52,10 @@ func readEnvironment(get func(string) string) environment {
 			e.options.Sample = NoSample
 		}
 		return true
+	})
+	variable("MONITOR_INFLIGHT", "on or off", "open calls are shown", func(v string) bool {
+		e.showNone = v == "off"
+		return v == "off" || v == "on"
 	})
 	variable("MONITOR_CONSOLE", "1 or 0", "nothing is printed", func(v string) bool {
 		on, err := strconv.ParseBool(v)

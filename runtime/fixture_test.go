@@ -37,6 +37,7 @@ func open(key uint64, options string, arg int) (c monitor.Call) {
 	}
 	if e := s.Enter(&c); e != nil {
 		e.Int(int64(arg))
+		e.Entered()
 	}
 	return
 }
@@ -102,6 +103,7 @@ func monitorPriceEnter(a0 int, a1 string, a2 float64) (c monitor.Call) {
 		e.Int(int64(a0))
 		e.String(a1)
 		e.Float64(a2)
+		e.Entered()
 	}
 	return
 }

@@ -30,6 +30,7 @@ type goroutine struct {
 
 	ending  ending
 	raised  raised
+	showing showing
 	encoder Encoder
 }
 
@@ -44,6 +45,8 @@ type frame struct {
 	start int   // offset of the record in the buffer
 	kept  bool  // the sample took the call
 	cut   bool  // not all arguments fit
+
+	shownAt uint16 // where the call is in the slot of open calls, if it is
 }
 
 // maxOpen bounds the open calls of a goroutine. Deeper ones are not recorded.
@@ -70,6 +73,9 @@ func (g *goroutine) newID() uint64 {
 //
 //go:norace
 func (g *goroutine) restart(id uint64) {
+	if len(g.frames) > 0 && g.showing.slot != nil {
+		g.conceal(0)
+	}
 	g.id = id
 	g.frames = g.frames[:0]
 	g.busy, g.passable = false, false

@@ -119,7 +119,9 @@ func (s *shard) put(record []byte) bool {
 		return false
 	}
 	s.at += len(record)
-	s.records++
+	if wire.Kind(record[wire.RecordKindAt]) == wire.KindCall {
+		s.records++ // a report of drops is none
+	}
 	s.bytes += uint64(len(record))
 	return true
 }

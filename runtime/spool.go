@@ -27,6 +27,8 @@ type spool struct {
 	normal      []shard
 	errors      []shard
 
+	open openCalls
+
 	// growing is held while a segment is made: one at a time, and with the
 	// race detector's knowledge.
 	growing sync.Mutex
@@ -226,6 +228,7 @@ func (sp *spool) close() {
 	}
 	sp.reserve = nil
 	sp.growing.Unlock()
+	sp.open.close()
 	sp.lock.release()
 }
 

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
 )
@@ -257,14 +259,14 @@ func (r *Run) RemoveCalls() error {
 			return err
 		}
 	}
-	return r.removeFree()
+	return r.removeFiles(wire.FreeSuffix, wire.SpareSuffix) // those that the writer might have used still
 }
 
-// removeFree deletes the segments that the writer might have used still.
-func (r *Run) removeFree() error {
+// removeFiles deletes the files of a run whose names end in one of the suffixes.
+func (r *Run) removeFiles(suffixes ...string) error {
 	entries, err := os.ReadDir(r.path(""))
 	for _, e := range entries {
-		if ext := filepath.Ext(e.Name()); ext != wire.FreeSuffix && ext != wire.SpareSuffix {
+		if !slices.Contains(suffixes, filepath.Ext(e.Name())) {
 			continue
 		}
 		if e := os.Remove(r.path(e.Name())); e != nil && !errors.Is(e, fs.ErrNotExist) {
@@ -272,7 +274,7 @@ func (r *Run) removeFree() error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("delete free segments: %w", err)
+		return fmt.Errorf("delete %s files: %w", strings.Join(suffixes, " and "), err)
 	}
 	return nil
 }
@@ -280,7 +282,7 @@ func (r *Run) removeFree() error {
 // Remove deletes the folder of a run that is over and gives the lock back. A
 // file that does not belong there is left, and is an error.
 func (r *Run) Remove() error {
-	err := errors.Join(r.removeFree(), r.lane.removeAll())
+	err := errors.Join(r.removeFiles(wire.FreeSuffix, wire.SpareSuffix, wire.OpenSuffix), r.lane.removeAll())
 	for _, name := range []string{wire.LiveLockFile, wire.DrainLockFile} {
 		if e := os.Remove(r.path(name)); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, e)

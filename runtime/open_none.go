@@ -1,0 +1,16 @@
+//go:build !(linux || darwin || freebsd || netbsd || openbsd || dragonfly)
+
+package runtime
+
+import "unsafe"
+
+// Where there is no mapped memory, open calls are not shown: a system call for
+// every call would be too much.
+
+func mapOpenFile(string, int, []byte) []byte { return nil }
+
+func storeOpenCall(unsafe.Pointer, int, *openCall, uint64) bool { return false }
+
+func storeOpenWord(unsafe.Pointer, uint64) bool { return false }
+
+func addOpenUnshown([]byte) bool { return false }
