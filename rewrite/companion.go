@@ -185,7 +185,7 @@ func (c *companion) end(fn *Function, cl *call) {
 	params, args := []string{"c " + c.runtime + ".Call"}, []string{"c"}
 	recorded := false
 	for i, v := range fn.values {
-		if !v.output || !v.record && !v.isError {
+		if !v.output || !v.needed() {
 			continue
 		}
 		recorded = recorded || v.record
@@ -229,6 +229,7 @@ func (c *companion) end(fn *Function, cl *call) {
 		}
 		c.close("}")
 	}
+	c.iterations(fn, cl)
 	c.stmt("c.Commit()")
 	c.close("}\n")
 }

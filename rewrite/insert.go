@@ -46,7 +46,7 @@ func (cl *call) instance() string {
 }
 
 // needed tells whether the body must be able to name the value.
-func (v *value) needed() bool { return v.record || v.isError }
+func (v *value) needed() bool { return v.record || v.isError || v.iterated }
 
 // naming is one name that a signature must get.
 type naming struct {

@@ -515,6 +515,8 @@ type value struct {
 	output bool
 	record bool // false: needed only to see an error
 	deep   bool
+	// iterated is set for a sequence whose iteration is recorded.
+	iterated bool
 
 	isReceiver bool
 	isError    bool
@@ -550,6 +552,7 @@ func (c *candidate) values(fn *Function) []*value {
 		v.output = i >= inputs
 		v.isError = v.output && isError(v.typ) && canBeNil(v.typ)
 		v.deep = slices.Contains(o.Deep, v.name)
+		v.iterated = fn.isIterated(v)
 		if v.output {
 			v.record = !o.NoRes
 		} else {

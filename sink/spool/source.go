@@ -22,7 +22,11 @@ func (s *sourceFile) find(name string) (text string, line int) {
 	if s.byName == nil {
 		s.parse()
 	}
-	f := s.byName[withoutBrackets(name)]
+	name = withoutBrackets(name)
+	f := s.byName[name]
+	if at := strings.LastIndex(name, iterationSuffix); f == nil && at > 0 {
+		f = s.byName[name[:at]]
+	}
 	if f == nil {
 		return "", 0
 	}
@@ -37,6 +41,10 @@ func (s *sourceFile) find(name string) (text string, line int) {
 	}
 	return s.text[start:end], file.PositionFor(f.Pos(), false).Line
 }
+
+// iterationSuffix is behind the name of a function where the iteration of a
+// sequence that it returns is meant.
+const iterationSuffix = ".iter"
 
 func (s *sourceFile) parse() {
 	s.set, s.byName = token.NewFileSet(), map[string]*ast.FuncDecl{}
