@@ -1,0 +1,5 @@
+// Package inplace holds the functions whose recording is measured, in the form
+// that generate gives them: its companion is committed.
+package inplace
+
+//go:generate go run github.com/monitorgen/monitorgen/cmd/monitorgen .

@@ -1,0 +1,8 @@
+package main
+
+// timestamp reads the processor's time-stamp counter.
+//
+//go:noescape
+func timestamp() int64
+
+const hasTimestamp = true

@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package main
+
+func timestamp() int64 { return 0 }
+
+const hasTimestamp = false
