@@ -21,6 +21,7 @@ type subcommand struct {
 }
 
 var subcommands = map[string]subcommand{
+	"hot":   {"a recorded call beside the same work done by others (-rounds N, -span D)", runHot},
 	"build": {"a build after a one-line edit, and with empty caches: go build and monitorgen build", runBuild},
 }
 
