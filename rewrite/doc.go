@@ -17,6 +17,8 @@
 //	Edit      edit.go        byte edits inside the user's files
 //	Write     inplace.go     through dave/dst, checked by reverting; revert.go is the way back
 //	          overlay.go     through the go command's -overlay; runtimemod.go adds the runtime to the build
+//	          build.go       the whole way for an overlay build, with what was remembered from the last one:
+//	                         listing.go which packages there are, export.go their types, recorded.go what became of them
 //
 // May import: golang.org/x/tools/go/packages, golang.org/x/mod/modfile,
 // github.com/dave/dst and internal/manifest. Never runtime or sink: what they

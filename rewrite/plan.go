@@ -29,6 +29,8 @@ type Plan struct {
 	Excluded []string         // files with directives that this build leaves out, by build constraint
 	Broken   map[string]error // packages that do not compile, by import path
 	Fset     *token.FileSet
+
+	remembered int // functions of packages that Record knows from a build before
 }
 
 // Package is the plan for one package.
@@ -90,7 +92,7 @@ type Skipped struct {
 
 // Count returns the number of functions that will be recorded.
 func (p *Plan) Count() int {
-	n := 0
+	n := p.remembered
 	for _, pkg := range p.Packages {
 		for _, f := range pkg.Files {
 			for _, fn := range f.Functions {
@@ -119,14 +121,18 @@ func MakePlan(ctx context.Context, sel Selection) (*Plan, error) {
 	if err := p.report.err(); err != nil {
 		return nil, err
 	}
-	sort.Slice(p.plan.Skipped, func(i, j int) bool {
-		a, b := p.plan.Skipped[i], p.plan.Skipped[j]
-		if a.Pos.Filename != b.Pos.Filename {
-			return a.Pos.Filename < b.Pos.Filename
-		}
-		return a.Pos.Offset < b.Pos.Offset
-	})
+	sortSkipped(p.plan.Skipped)
 	return p.plan, nil
+}
+
+func sortSkipped(list []Skipped) {
+	sort.Slice(list, func(i, j int) bool {
+		a, b := list[i].Pos, list[j].Pos
+		if a.Filename != b.Filename {
+			return a.Filename < b.Filename
+		}
+		return a.Offset < b.Offset
+	})
 }
 
 // planner walks the packages and collects the plan.

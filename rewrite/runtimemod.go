@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"sort"
 	"strconv"
@@ -26,6 +27,17 @@ type Build struct {
 	GoMod   string // path of go.mod, or of the file that -modfile names
 	GoWork  string // path of go.work, or empty
 	ModFlag string // value of -mod, or empty
+	env     goEnv
+}
+
+// goEnv is what the environment decides about a build, as go env says it.
+type goEnv struct {
+	GOMOD, GOWORK, GOFLAGS                     string
+	GOOS, GOARCH, GOEXPERIMENT, GOVERSION      string
+	GO386, GOAMD64, GOARM, GOARM64, GOMIPS     string
+	CGO_ENABLED, CC, CGO_CFLAGS, CGO_CPPFLAGS  string
+	GOROOT, GOMODCACHE, GOCACHE, GOTOOLCHAIN   string
+	GO111MODULE, GOPATH, GOINSECURE, GOTOOLDIR string
 }
 
 // ErrNoModule says that the current folder belongs to no module.
@@ -34,7 +46,11 @@ var ErrNoModule = errors.New("no go.mod here or above: monitorgen works on modul
 // FindBuild asks the go command where the module is. flags are the build
 // flags of the command line.
 func FindBuild(ctx context.Context, dir string, env, flags []string) (*Build, error) {
-	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOMOD", "GOWORK", "GOFLAGS")
+	args := []string{"env", "-json"}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[goEnv]()) {
+		args = append(args, f.Name)
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = dir, env
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -42,14 +58,14 @@ func FindBuild(ctx context.Context, dir string, env, flags []string) (*Build, er
 	if err != nil {
 		return nil, fmt.Errorf("go env: %w\n%s", err, stderr.String())
 	}
-	var v struct{ GOMOD, GOWORK, GOFLAGS string }
+	var v goEnv
 	if err := json.Unmarshal(out, &v); err != nil {
 		return nil, fmt.Errorf("go env: %w", err)
 	}
 	if v.GOMOD == "" || v.GOMOD == os.DevNull {
 		return nil, ErrNoModule
 	}
-	b := &Build{GoMod: v.GOMOD, GoWork: v.GOWORK}
+	b := &Build{GoMod: v.GOMOD, GoWork: v.GOWORK, env: v}
 	if b.GoWork == "off" {
 		b.GoWork = ""
 	}

@@ -97,7 +97,15 @@ func (e *env) prepare(ctx context.Context, verb string, g *goLine) ([]string, in
 	if err != nil {
 		return nil, e.failf("%v", err)
 	}
-	plan, err := rewrite.MakePlan(ctx, sel)
+	cache, err := cacheDir()
+	if err != nil {
+		return nil, e.failf("%v", err)
+	}
+	overlay := rewrite.NewOverlay(cache)
+	if err := overlay.AddRuntime(build, monitorgen.RuntimeSource); err != nil {
+		return nil, e.failf("%v", err)
+	}
+	plan, err := overlay.Record(ctx, sel, build)
 	if err != nil {
 		return nil, e.reportPlanError(err, false)
 	}
@@ -105,18 +113,8 @@ func (e *env) prepare(ctx context.Context, verb string, g *goLine) ([]string, in
 	if plan.Count() == 0 && len(plan.Broken) == 0 {
 		fmt.Fprintln(e.stderr, "monitorgen: nothing to record: put //monitor:trace above a function, or pass -all")
 	}
-	cache, err := cacheDir()
-	if err != nil {
-		return nil, e.failf("%v", err)
-	}
-	overlay := rewrite.NewOverlay(cache)
-	if plan.Count() > 0 {
-		if err := overlay.AddRuntime(build, monitorgen.RuntimeSource); err != nil {
-			return nil, e.failf("%v", err)
-		}
-	}
-	if err := overlay.AddPlan(plan); err != nil {
-		return nil, e.failf("%v", err)
+	if len(overlay.Companions) == 0 {
+		overlay = rewrite.NewOverlay(cache) // go.mod stays out of it too
 	}
 	path, err := overlay.WriteJSON()
 	if err != nil {

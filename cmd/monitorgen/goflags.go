@@ -32,7 +32,7 @@ var (
 	testValueFlags  = strings.Fields("bench benchtime blockprofile blockprofilerate count coverprofile cpu cpuprofile fuzz fuzzminimizetime fuzztime list memprofile memprofilerate mutexprofile mutexprofilefraction outputdir parallel run shuffle skip timeout trace vet")
 	testBoolFlags   = strings.Fields("benchmem c failfast fullpath json short artifacts i")
 	buildBoolFlags  = strings.Fields("a n race msan asan cover v work x linkshared modcacherw trimpath buildvcs json")
-	loadFlags       = strings.Fields("tags mod modfile race msan asan compiler installsuffix modcacherw")
+	loadFlags       = strings.Fields("tags trimpath mod modfile race msan asan compiler installsuffix modcacherw")
 )
 
 // parseGoLine takes the arguments of `monitorgen build|run|test|install` apart.
