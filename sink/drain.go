@@ -14,7 +14,8 @@ type drain struct {
 	drainer     *Drainer
 	run         *spool.Run // nil when it has to be opened again
 	alive       bool
-	known       bool // the Store knows the run
+	seenAlive   int64 // when it last was, in nanoseconds since 1970 UTC; 0: never
+	known       bool  // the Store knows the run
 	id          RunID
 	session     string
 	stored      int64 // spool bytes of the batches so far
@@ -158,13 +159,18 @@ func (r *drain) finish(ctx context.Context) error {
 		if err := r.run.RemoveCalls(); err != nil {
 			return err
 		}
-		b := &Batch{Run: r.id, Quarantined: r.quarantined, Ended: true}
+		open, err := r.run.OpenCalls()
+		if err != nil {
+			return err
+		}
+		open.SeenAt(r.seenAlive, spool.SignReader)
+		b := &Batch{Run: r.id, Quarantined: r.quarantined, Ended: true, Open: open}
 		if err := r.drainer.options.Store.Write(ctx, b); err != nil {
 			r.letGo()
 			return err
 		}
-		if r.quarantined > 0 {
-			r.drainer.count(r.session, Counts{Quarantined: r.quarantined})
+		if n := len(open.Calls) + open.Deeper; r.quarantined > 0 || n > 0 {
+			r.drainer.count(r.session, Counts{Quarantined: r.quarantined, Open: int64(n)})
 		}
 	}
 	run := r.run

@@ -194,6 +194,9 @@ func (d *Drainer) drainRun(ctx context.Context, id string) error {
 	if r.alive, err = r.run.Alive(); err != nil {
 		return err
 	}
+	if r.alive {
+		r.seenAlive = time.Now().UnixNano()
+	}
 	if err := r.store(ctx); err != nil {
 		return fmt.Errorf("drain run %s: %w", id, err)
 	}

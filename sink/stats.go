@@ -8,6 +8,7 @@ type Counts struct {
 	Calls       int64 // calls stored
 	Errors      int64 // of these, calls that ended in an error or a panic
 	Drops       int64 // calls that a full spool did not take
+	Open        int64 // calls that were open when their process ended
 	Bytes       int64 // of spool read
 	Quarantined int   // damaged segments moved away
 }
@@ -17,6 +18,7 @@ func (c *Counts) add(o Counts) {
 	c.Calls += o.Calls
 	c.Errors += o.Errors
 	c.Drops += o.Drops
+	c.Open += o.Open
 	c.Bytes += o.Bytes
 	c.Quarantined += o.Quarantined
 }

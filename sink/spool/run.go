@@ -59,19 +59,27 @@ func Open(spool, id string) (*Run, error) {
 		lock.Close()
 		return nil, fmt.Errorf("open run %s: %w", id, err)
 	}
+	return newRun(spool, id, raw, lock), nil
+}
+
+func newRun(spool, id string, raw [16]byte, lock *os.File) *Run {
 	r := &Run{spool: spool, id: id, raw: raw, lock: lock, defs: newDefinitions(id)}
 	r.decoder.defs = &r.defs
 	r.lane = newStream(r, wire.LaneDefinition, 0)
-	return r, nil
+	return r
 }
 
 // Close gives the drain lock back.
 func (r *Run) Close() error {
+	r.closeSegments()
+	return r.lock.Close()
+}
+
+func (r *Run) closeSegments() {
 	r.lane.closeSegment()
 	for _, s := range r.streams {
 		s.closeSegment()
 	}
-	return r.lock.Close()
 }
 
 // ID is the run's id, 32 hexadecimal digits.

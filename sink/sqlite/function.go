@@ -45,6 +45,13 @@ func (s *Store) writeFunctions(ctx context.Context, b *sink.Batch) (ids map[*spo
 			return nil, nil, err
 		}
 	}
+	if b.Open != nil {
+		for i := range b.Open.Calls {
+			if err := add(b.Open.Calls[i].Function); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
 	return ids, learned, nil
 }
 

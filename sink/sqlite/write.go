@@ -68,6 +68,9 @@ func (s *Store) writeRows(ctx context.Context, b *sink.Batch) (map[[32]byte]int6
 	if err := s.writePositions(ctx, b); err != nil {
 		return nil, err
 	}
+	if err := s.writeOpen(ctx, b, ids); err != nil {
+		return nil, err
+	}
 	return learned, s.writeCounts(ctx, b, stored)
 }
 
