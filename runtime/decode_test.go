@@ -24,6 +24,13 @@ type run struct {
 	sources  map[string]string
 	calls    []call // in the order of lane, shard and segment
 	drops    map[uint64]uint64
+	lanes    map[wire.Lane]laneReport // the last ones
+}
+
+// laneReport is a report of a lane.
+type laneReport struct {
+	enqueued, overflowed, recovered, dropped, bytes uint64
+	used, bound, warnings                           uint64
 }
 
 type site struct {
@@ -69,7 +76,7 @@ func readRunFiles(t testing.TB, segments []string) *run {
 	t.Helper()
 	r := &run{
 		info: map[string][]string{}, packages: map[uint32]string{}, sites: map[uint32]site{},
-		sources: map[string]string{}, drops: map[uint64]uint64{},
+		sources: map[string]string{}, drops: map[uint64]uint64{}, lanes: map[wire.Lane]laneReport{},
 	}
 	for _, path := range segments {
 		r.readSegment(t, path)
@@ -152,6 +159,15 @@ func (r *run) readRecord(t testing.TB, lane wire.Lane, b []byte) {
 		number := body.u32()
 		body.u32()
 		r.drops[r.sites[number].key] += body.u64()
+	case wire.KindLane:
+		lane := wire.Lane(body.u32())
+		body.u32()
+		body.u64()
+		l := laneReport{enqueued: body.u64(), overflowed: body.u64(), recovered: body.u64(), dropped: body.u64(), bytes: body.u64()}
+		l.used, l.bound, l.warnings = body.u64(), body.u64(), body.u64()
+		if last := r.lanes[lane]; l.enqueued >= last.enqueued { // there is no order among the streams
+			r.lanes[lane] = l
+		}
 	case wire.KindCall:
 		r.calls = append(r.calls, r.decodeCall(t, lane, b))
 	default:

@@ -191,7 +191,7 @@ func (r *recording) publish(g *goroutine, f *frame, record []byte, now int64) {
 		switch shard.append(record, now) {
 		case stored:
 			if waited {
-				atomic.AddUint64(&sp.waited, 1)
+				sp.held(now)
 			}
 			if !failed && atomic.LoadUint32(&r.overflow) != 0 {
 				r.overflows(false)

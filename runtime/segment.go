@@ -23,17 +23,20 @@ func (s *shard) nextSegment(least, room int) *segment {
 		s.spool.become(remembers, err)
 		return nil
 	}
+	if s.lane == wire.LaneNormal {
+		used, own := there.normal(s.index)
+		used += int64(size)
+		s.spool.fill.filled(used, s.spool.max)
+		// A drainer frees a segment only when there is a next one: with a
+		// single segment the shard has to go on, or it never would.
+		if own > 1 && used > s.spool.max {
+			return nil
+		}
+	}
 	header := segmentHeader{run: s.spool.run, lane: s.lane, shard: s.index, number: s.number + 1}
 	path := filepath.Join(s.spool.dir, wire.SegmentName(s.lane, s.index, header.number))
 	next := s.spool.recycle(there, path, need, header)
 	if next == nil {
-		if s.lane == wire.LaneNormal {
-			// A drainer frees a segment only when there is a next one: with a
-			// single segment the shard has to go on, or it never would.
-			if used, own := there.normal(s.index); own > 1 && used+int64(size) > s.spool.max {
-				return nil
-			}
-		}
 		header.size = size
 		next, err = newSegment(path, size, header.bytes())
 		if err == nil {

@@ -101,7 +101,9 @@ func (s *shard) append(record []byte, now int64) outcome {
 		return s.refuse(record)
 	}
 	s.mu.Unlock()
-	return s.grow(record, 0)
+	result := s.grow(record, 0)
+	s.spool.reportNews(now)
+	return result
 }
 
 // put writes a record into the current segment if it fits. mu is held.

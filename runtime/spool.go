@@ -41,11 +41,15 @@ type spool struct {
 	condition condition // atomic
 	said      [3]int64  // nanotime at which each condition was said; atomic
 
-	reported int64  // nanotime of the last report of drops; atomic
+	reported int64  // nanotime of the last report of an overflow; atomic
+	owed     uint64 // calls at which the next one is due whatever the time; atomic
 	dropped  uint64 // atomic
 	lost     uint64 // atomic
 	waited   uint64 // calls that a full lane held back; atomic
-	reports  uint64 // records of drops; atomic
+	reports  uint64 // records of drops and of lanes in the error lane; atomic
+	fill     fill   // of the normal lane
+
+	normalReports uint64 // records of lanes in the normal lane; atomic
 }
 
 const (
@@ -127,11 +131,11 @@ func (sp *spool) define(record []byte) bool {
 	return sp.definitions.append(record, nanotime()) == stored
 }
 
-// reportEvery is how long drops may wait for being reported while the normal
-// lane is full, in nanoseconds.
+// reportEvery is how long an overflow of the normal lane may wait for being
+// reported, in nanoseconds.
 const reportEvery = 100 * int64(time.Millisecond)
 
-// drop counts a call that was not taken, and reports now and then.
+// drop counts a call that was not taken.
 //
 //go:norace
 func (sp *spool) drop(s *Site, now int64, failed bool) {
@@ -144,10 +148,39 @@ func (sp *spool) drop(s *Site, now int64, failed bool) {
 	} else {
 		atomic.AddUint64(&sp.dropped, 1)
 	}
-	last := atomic.LoadInt64(&sp.reported)
-	if now-last >= reportEvery && atomic.CompareAndSwapInt64(&sp.reported, last, now) {
+	sp.reportOverflow(now)
+}
+
+// held counts a call that waited for room and got it.
+//
+//go:norace
+func (sp *spool) held(now int64) {
+	atomic.AddUint64(&sp.waited, 1)
+	sp.reportOverflow(now)
+}
+
+// reportOverflow reports now and then: every tenth of a second, and when the
+// count has doubled, since the process may end any moment.
+//
+//go:norace
+func (sp *spool) reportOverflow(now int64) {
+	if sp.reportDue(now) {
 		sp.reportDrops(now)
+		sp.reportLanes(now)
 	}
+}
+
+// reportDue says, to one caller, that it is time to report.
+//
+//go:norace
+func (sp *spool) reportDue(now int64) bool {
+	last, owed := atomic.LoadInt64(&sp.reported), atomic.LoadUint64(&sp.owed)
+	count := atomic.LoadUint64(&sp.dropped) + atomic.LoadUint64(&sp.lost) + atomic.LoadUint64(&sp.waited)
+	if count >= owed && atomic.CompareAndSwapUint64(&sp.owed, owed, 2*count) {
+		atomic.StoreInt64(&sp.reported, now)
+		return true
+	}
+	return now-last >= reportEvery && atomic.CompareAndSwapInt64(&sp.reported, last, now)
 }
 
 // reportDrops writes how many calls of each site were dropped since the last
@@ -186,6 +219,7 @@ func (sp *spool) flush() error {
 			return fmt.Errorf("flush the spool: %w", errPending)
 		}
 	}
+	said = sp.reportLanes(nanotime()) && said
 	if !said {
 		return fmt.Errorf("flush the spool: %w", errors.New("the disk has no room to say what was dropped"))
 	}
@@ -247,7 +281,7 @@ func (sp *spool) stats() Statistics {
 	for _, lane := range []*LaneStatistics{&st.Normal, &st.Error} {
 		lane.Overflowed = lane.Recovered + lane.Pending + lane.Dropped
 	}
-	st.Calls, st.Errors = st.Normal.Enqueued, st.Error.Enqueued-atomic.LoadUint64(&sp.reports)
+	st.Calls, st.Errors = st.Normal.Enqueued-atomic.LoadUint64(&sp.normalReports), st.Error.Enqueued-atomic.LoadUint64(&sp.reports)
 	st.Dropped, st.Lost, st.Pending = st.Normal.Dropped, st.Error.Dropped, st.Error.Pending
 	st.Bytes = st.Normal.Bytes + st.Error.Bytes
 	return st

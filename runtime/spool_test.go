@@ -440,3 +440,58 @@ func TestRecycle(t *testing.T) {
 		t.Errorf("%d segment names, %d files at once: the test does not recycle", len(files), most)
 	}
 }
+
+// What has become of the records is in the spool, for those who look at the
+// database: how many there were, and that the lane came near its bound.
+func TestLaneReports(t *testing.T) {
+	key := newKey()
+	var st monitor.Statistics
+	r := recording(t, monitor.Options{SpoolMax: 512 << 10}, func() {
+		for n := 0; monitor.Stats().Dropped == 0; n++ {
+			record(key, "", n, nothing)
+			if n%100 == 0 {
+				record(key, "", n, func() error { return errNegative })
+			}
+		}
+		if err := monitor.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		st = monitor.Stats()
+	})
+	normal, failed := r.lanes[wire.LaneNormal], r.lanes[wire.LaneError]
+	if normal.enqueued != st.Normal.Enqueued || normal.overflowed != st.Normal.Overflowed || normal.dropped != st.Dropped || normal.dropped == 0 ||
+		normal.bytes != st.Normal.Bytes || normal.warnings != 1 || normal.bound != 512<<10 || normal.used <= normal.bound*8/10 {
+		t.Errorf("the normal lane's report is %+v, and the statistics are %+v", normal, st)
+	}
+	if failed.enqueued < st.Errors || failed.overflowed != 0 || failed.bytes == 0 || failed.warnings != 0 {
+		t.Errorf("the error lane's report is %+v, and the statistics are %+v", failed, st)
+	}
+	if got := len(r.of(key)); uint64(got) != st.Calls+st.Errors {
+		t.Errorf("%d calls in the spool: %+v", got, st)
+	}
+}
+
+// A run in which nothing overflows makes no segment for its reports alone.
+func TestNoSegmentForReports(t *testing.T) {
+	dir := t.TempDir()
+	if err := monitor.Start(monitor.Options{Spool: dir}); err != nil {
+		t.Fatal(err)
+	}
+	defer monitor.Stop()
+	record(newKey(), "", 1, nothing)
+	if err := monitor.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if st := monitor.Stats(); st.Calls != 1 || st.Errors != 0 {
+		t.Errorf("%+v", st)
+	}
+	if err := monitor.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if made := segments(t, dir, wire.LaneError); len(made) > 0 {
+		t.Errorf("made for nothing: %v", made)
+	}
+	if r := readRun(t, dir); len(r.lanes) != 2 || len(r.calls) != 1 {
+		t.Errorf("reports of %d lanes, %d calls", len(r.lanes), len(r.calls))
+	}
+}

@@ -129,6 +129,10 @@ func (r *drain) fill(b *Batch) (counts Counts, full bool, stop error) {
 			counts.Drops += int64(record.Drops.Count)
 			continue
 		}
+		if record.Lane.Lane != 0 {
+			b.Lanes = append(b.Lanes, record.Lane)
+			continue
+		}
 		b.Calls = append(b.Calls, record.Call)
 		text += len(record.Call.Data) + len(record.Call.Exception)
 		counts.Calls++

@@ -23,7 +23,9 @@ database, monitor.db if not named.
 	monitorgen stats -since 10m -sort p95 -n 20
 
 The JSON is {"functions": [...]}, each with process, group, calls, errors,
-total_ns, mean_ns, p50_ns, p95_ns, p99_ns and max_ns.
+total_ns, mean_ns, p50_ns, p95_ns, p99_ns and max_ns. When the spool of a
+process came near its bound, a last line says so, and in JSON "spool" has
+warnings, and the calls that overflowed, recovered, dropped and lost.
 `
 
 // statsEntry is the statistics of one function in JSON.
@@ -80,6 +82,10 @@ func runStats(ctx context.Context, e *env, args []string) int {
 	if err != nil {
 		return e.failQuery(e.database(name), err)
 	}
+	spool, err := db.Spool(ctx)
+	if err != nil {
+		return e.failQuery(e.database(name), err)
+	}
 	slices.SortStableFunc(all, order)
 	shown := all
 	if *n > 0 {
@@ -87,12 +93,17 @@ func runStats(ctx context.Context, e *env, args []string) int {
 	}
 	switch {
 	case *asJSON:
-		e.printJSON(map[string]any{"functions": statsEntries(shown)})
+		result := map[string]any{"functions": statsEntries(shown)}
+		if spool != (query.Spool{}) {
+			result["spool"] = spoolEntry(spool)
+		}
+		e.printJSON(result)
 	case len(all) == 0:
 		e.nothingFound("such call", e.database(name))
 	default:
 		e.printStats(e.stdout, shown)
 		printMoreFunctions(e.stdout, len(all)-len(shown))
+		printSpool(e.stdout, spool)
 	}
 	return exitDone
 }

@@ -106,6 +106,7 @@ const (
 	KindSource  Kind = 4 // the text of a source file (programs generated in place)
 	KindCall    Kind = 5 // one call, complete
 	KindDrops   Kind = 6 // how many calls of a site the full normal lane did not take
+	KindLane    Kind = 8 // what has become of the records of a lane
 )
 
 // Flag bits of a call record.
@@ -125,6 +126,8 @@ const (
 //	KindSite     at 16: u32 number in this run, u32 number of its package, u64 key
 //	KindSource   at 16: string package path, string file name, string text
 //	KindDrops    at 16: u32 site, u32 0, u64 calls dropped since the last such record, i64 wall clock ns
+//	KindLane     at 16: u32 lane, u32 0, i64 wall clock ns, and since the start of the run, u64 each: records
+//	                    enqueued, overflowed, recovered, dropped, bytes; bytes in use, bound, warnings (normal lane)
 const SmallBodyAt = 16
 
 // Keys of a run record.

@@ -160,10 +160,12 @@ func (r *Run) readDefinitions() error {
 	}
 }
 
-// Record is what Next reads: a Call, or Drops when Drops.Function is not nil.
+// Record is what Next reads: a Call, or Drops when Drops.Function is not nil, or
+// a report of a Lane when Lane.Lane is not 0.
 type Record struct {
 	Call  Call
 	Drops Drops
+	Lane  Lane
 }
 
 // Next decodes the next record of the error lane, or, when there is none, of
@@ -225,12 +227,14 @@ func (r *Run) HasCalls() bool {
 }
 
 func (r *Run) decode(record []byte, out *Record) error {
-	out.Drops.Function = nil
+	out.Drops.Function, out.Lane.Lane = nil, 0
 	switch kind := wire.Kind(record[wire.RecordKindAt]); kind {
 	case wire.KindCall:
 		return r.decoder.call(record, &out.Call)
 	case wire.KindDrops:
 		return r.decoder.drops(record[wire.SmallBodyAt:], &out.Drops)
+	case wire.KindLane:
+		return decodeLane(record[wire.SmallBodyAt:], &out.Lane)
 	default:
 		return fmt.Errorf("a record of kind %d among the calls", kind)
 	}

@@ -10,8 +10,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/monitorgen/monitorgen/sink"
 	"github.com/monitorgen/monitorgen/sink/sqlite/schema"
@@ -122,8 +124,10 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	// WAL comes after the migration: a new file's header has our mark in it
 	// before there is a log beside it.
+	if err := s.useLog(ctx); err != nil {
+		return fmt.Errorf("open database %s: %w", s.path, err)
+	}
 	for _, pragma := range []string{
-		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = NORMAL",
 		"PRAGMA cache_size = -16384",           // KiB
 		"PRAGMA journal_size_limit = 67108864", // a log that a burst made long is cut again
@@ -138,6 +142,23 @@ func (s *Store) start(ctx context.Context) error {
 		return fmt.Errorf("open database: %w", err)
 	}
 	return s.findPartition(ctx)
+}
+
+// useLog has changes go to a log (WAL). SQLite does not wait for other processes
+// that do the same at the same moment: it says that the database is locked.
+func (s *Store) useLog(ctx context.Context) error {
+	for began := time.Now(); ; {
+		_, err := s.conn.ExecContext(ctx, "PRAGMA journal_mode = WAL")
+		var failed *sqlite.Error
+		if !errors.As(err, &failed) || failed.Code()&0xff != sqlite3.SQLITE_BUSY || time.Since(began) > busyTimeout*time.Millisecond {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // checkFile refuses to write into a file that nobody can find any more: what is

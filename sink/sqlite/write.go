@@ -192,6 +192,9 @@ func (s *Store) writeCounts(ctx context.Context, b *sink.Batch, stored int64) er
 			return fmt.Errorf("write counts: %w", err)
 		}
 	}
+	if err := s.writeLanes(ctx, b); err != nil {
+		return err
+	}
 	_, err := s.conn.ExecContext(ctx, "INSERT OR REPLACE INTO monitor_stats (run_id, name, value) VALUES (0, 'last_write_ns', ?)", time.Now().UnixNano())
 	if err != nil {
 		return fmt.Errorf("write counts: %w", err)
