@@ -69,7 +69,7 @@ func writeCompanion(form form, pkg *Package, files []*File, suffix string, calls
 		manifest: manifest.Package{Path: pkg.Path, Name: pkg.Name},
 	}
 	c.imports = &importSet{companion: c, names: make(map[string]string)}
-	c.runtime = c.imports.use(pkg.runtimePath, "monitor")
+	c.runtime = c.imports.use(runtimePath, "monitor")
 	c.describe = c.fresh(c.prefix + "Package")
 	c.guard = c.fresh(c.prefix + "Call")
 	for _, f := range files {
@@ -313,7 +313,7 @@ func (c *companion) describeFunction(fn *Function) {
 func (c *companion) text() ([]byte, error) {
 	var declarations bytes.Buffer
 	if len(c.manifest.Functions) == 0 {
-		delete(c.imports.names, c.plan.runtimePath) // a main function that flushes, nothing more
+		delete(c.imports.names, runtimePath) // a main function that flushes, nothing more
 	} else if err := c.declare(&declarations); err != nil {
 		return nil, err
 	}

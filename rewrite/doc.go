@@ -11,12 +11,14 @@
 //
 //	Load      load.go        packages, syntax and types; text as it was before monitorgen changed it
 //	Plan      directive.go   comments to directives, option.go their options, diagnostic.go what is wrong
-//	          plan.go        which functions, with what names and options, or the reason why not
+//	          plan.go        which functions (not those of assembly.go), with what names and options, or the reason why not
 //	Emit      companion.go   the generated file: two functions for each recorded one
 //	          encode.go      statements that encode a value of a static type
 //	Edit      edit.go        byte edits inside the user's files
 //	Write     inplace.go     through dave/dst, checked by reverting; revert.go is the way back
-//	          overlay.go     through the go command's -overlay; runtimemod.go adds the runtime to the build
+//	          overlay.go     through the go command's -overlay; runtimemod.go adds the runtime to the build,
+//	                         vendor.go where there is a vendor folder, cover.go makes the edits once more
+//	                         in what the cover tool writes
 //	          build.go       the whole way for an overlay build, with what was remembered from the last one:
 //	                         listing.go which packages there are, export.go their types, recorded.go what became of them
 //

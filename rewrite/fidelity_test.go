@@ -114,10 +114,14 @@ func (p *testPackage) overlayFidelity(pkg *Package) error {
 	}
 	texts := p.texts()
 	for i, f := range pkg.Files {
-		if err := sameTokens(f.src, changed[i], true); err != nil {
-			return withText(err, f.Path, changed[i])
+		text, err := changed[i].apply(f.src)
+		if err != nil {
+			return withText(err, f.Path, f.src)
 		}
-		texts[f.Path] = changed[i]
+		if err := sameTokens(f.src, text, true); err != nil {
+			return withText(err, f.Path, text)
+		}
+		texts[f.Path] = text
 	}
 	name := filepath.Join(pkg.Dir, "monitor_overlay.go")
 	texts[name] = companion

@@ -28,7 +28,7 @@ type listing struct {
 	Packages []*listedPackage    // of the user's modules, each behind what it imports
 	Exports  map[string]string   // export data of other packages that these import
 	Modules  map[string]string   // hashes of module files, by path; "" where there is none
-	Dirs     map[string][]string // names of Go and module files, by folder
+	Dirs     map[string][]string // names of Go, assembly and module files, by folder
 	Files    map[string]fileState
 
 	path   string            // where it is kept; empty: it must not be
@@ -42,6 +42,7 @@ type listedPackage struct {
 	ImportPath, Name, Dir string
 	Standard              bool
 	GoFiles, CgoFiles     []string
+	SFiles                []string
 	IgnoredGoFiles        []string
 	Imports               []string
 	ImportMap             map[string]string
@@ -157,7 +158,7 @@ func (l *listing) holds(b *recordedBuild) bool {
 	return true
 }
 
-// folders returns the names of the Go and module files in the folders, and in
+// folders returns the names of the Go, assembly and module files in the folders, and in
 // all below those that patterns with ... name.
 func (b *recordedBuild) folders(known []string) (map[string][]string, error) {
 	dirs := make(map[string][]string)
@@ -212,7 +213,7 @@ func goFileNames(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if name := e.Name(); strings.HasSuffix(name, ".go") || name == "go.mod" {
+		if name := e.Name(); strings.HasSuffix(name, ".go") || strings.HasSuffix(name, ".s") || name == "go.mod" {
 			names = append(names, name)
 		}
 	}
@@ -264,7 +265,7 @@ func fileHash(path string) string {
 // goList asks the go command. Where it does not know all that it should, or
 // what it says may change without any of our files, there is nothing to keep.
 func (b *recordedBuild) goList(ctx context.Context) (*listing, error) {
-	args := []string{"-deps", "-json=ImportPath,Name,Dir,Standard,GoFiles,CgoFiles,IgnoredGoFiles,Imports,ImportMap,Module,ForTest,Error,DepsErrors"}
+	args := []string{"-deps", "-json=ImportPath,Name,Dir,Standard,GoFiles,CgoFiles,SFiles,IgnoredGoFiles,Imports,ImportMap,Module,ForTest,Error,DepsErrors"}
 	if b.sel.InTests {
 		args = append(args, "-test")
 	}

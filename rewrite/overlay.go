@@ -14,9 +14,10 @@ import (
 // those of the module.
 type Overlay struct {
 	dir string // where the texts are kept
-	// runtimePath is what generated code imports.
-	runtimePath string
-	Replace     map[string]string
+	// ModFlag is the value of the flag -mod that the go command needs with the
+	// overlay, or empty: that of the user holds.
+	ModFlag string
+	Replace map[string]string
 	// Companions are the added files, by the folder of their package.
 	Companions map[string][]string
 }
@@ -26,7 +27,7 @@ type Overlay struct {
 // go command's cache stays warm, and builds of different selections do not
 // meet.
 func NewOverlay(dir string) *Overlay {
-	return &Overlay{dir: dir, runtimePath: runtimePath, Replace: make(map[string]string), Companions: make(map[string][]string)}
+	return &Overlay{dir: dir, Replace: make(map[string]string), Companions: make(map[string][]string)}
 }
 
 // AddPlan adds every file of the plan as it has to be compiled.
@@ -40,7 +41,6 @@ func (o *Overlay) AddPlan(p *Plan) error {
 }
 
 func (o *Overlay) addPackage(pkg *Package) error {
-	pkg.runtimePath = o.runtimePath
 	var plain, tests []*File
 	for _, f := range pkg.Files {
 		if f.isTest {
@@ -63,7 +63,7 @@ func (o *Overlay) addFiles(pkg *Package, files []*File, suffix, base, ext string
 	if pkg.isExternalTest() {
 		suffix, base = suffix+"X", base+"_x"
 	}
-	companion, texts, err := compiled(pkg, files, suffix)
+	companion, changes, err := compiled(pkg, files, suffix)
 	if err != nil {
 		return err
 	}
@@ -77,33 +77,41 @@ func (o *Overlay) addFiles(pkg *Package, files []*File, suffix, base, ext string
 	}
 	o.Companions[pkg.Dir] = append(o.Companions[pkg.Dir], path)
 	for i, f := range files {
-		if err := o.Add(f.Path, texts[i]); err != nil {
+		if err := o.change(f, changes[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// compiled returns the companion of files, and these files' texts, as an
-// overlay build compiles them.
-func compiled(pkg *Package, files []*File, suffix string) (companion []byte, texts [][]byte, err error) {
+// change has the go command read a file with edits.
+func (o *Overlay) change(f *File, e *edits) error {
+	text, err := e.apply(f.src)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Path, err)
+	}
+	if err := o.Add(f.Path, text); err != nil {
+		return err
+	}
+	return keepEdits(o.Replace[f.Path], e)
+}
+
+// compiled returns the companion of files, and the edits with which an overlay
+// build compiles these.
+func compiled(pkg *Package, files []*File, suffix string) (companion []byte, changes []*edits, err error) {
 	calls := make(map[*Function]*call)
 	companion, err = writeCompanion(overlay, pkg, files, suffix, calls)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, f := range files {
-		var e edits
+		e := &edits{}
 		for _, fn := range f.Functions {
-			fn.insertSameLine(&e, calls[fn])
+			fn.insertSameLine(e, calls[fn])
 		}
-		text, err := e.apply(f.src)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", f.Path, err)
-		}
-		texts = append(texts, text)
+		changes = append(changes, e)
 	}
-	return companion, texts, nil
+	return companion, changes, nil
 }
 
 func (p *Package) isExternalTest() bool {

@@ -41,8 +41,6 @@ type Package struct {
 	GoVersion string // of the module, "1.21"; empty: unknown
 	Files     []*File
 
-	runtimePath string // what its companions import
-
 	types    *types.Package
 	sizes    types.Sizes
 	taken    map[string]bool // every identifier in any file of the folder
@@ -148,7 +146,7 @@ func (p *planner) pkg(src *sourcePackage) {
 		p.plan.Broken[src.PkgPath] = err
 		return
 	}
-	pkg := &Package{Path: src.PkgPath, Name: src.Name, Dir: src.dir(), runtimePath: runtimePath, types: src.Types, sizes: src.TypesSizes}
+	pkg := &Package{Path: src.PkgPath, Name: src.Name, Dir: src.dir(), types: src.Types, sizes: src.TypesSizes}
 	if src.Module != nil {
 		pkg.GoVersion = src.Module.GoVersion
 	}
@@ -156,6 +154,11 @@ func (p *planner) pkg(src *sourcePackage) {
 		p.excluded(path)
 	}
 	scope := p.packageScope(src)
+	var err error
+	if scope.calls, err = assemblyCalls(src); err != nil {
+		p.plan.Broken[src.PkgPath] = err
+		return
+	}
 	for _, f := range src.files {
 		if p.seen[f.path] {
 			continue
@@ -179,6 +182,7 @@ type packageScope struct {
 	headers map[*sourceFile]map[string]*directive
 	pkg     *directive
 	types   map[string]*directive // trace or skip, by type name
+	calls   map[string]string     // the symbols that assembly calls, with its file
 	// autostart is set in a package main that imports sink/autostart.
 	autostart bool
 }
@@ -344,6 +348,8 @@ func (c *candidate) leaveAlone() string {
 		return "a function named _ is never called"
 	case hasPragma(c.decl, "go:nosplit"):
 		return "//go:nosplit: there may be no room on the stack for a deferred call"
+	case c.calledByAssembly() != "":
+		return "assembly calls it, in " + c.calledByAssembly()
 	case unsafePragma(c.decl) != "":
 		return unsafePragma(c.decl) + ": a deferred call may not be safe in it"
 	case isCompanion(c.source.src):
@@ -358,6 +364,17 @@ func (c *candidate) leaveAlone() string {
 		return "a parameter or result has a name that -revert would take for monitorgen's, such as monitorR0"
 	}
 	return ""
+}
+
+// calledByAssembly returns the file of assembly that calls the function, or "".
+func (c *candidate) calledByAssembly() string {
+	if len(c.scope.calls) == 0 || c.decl.Recv != nil {
+		return ""
+	}
+	if file := c.scope.calls[linkerName(c.file.pkg.Path, c.file.pkg.Name, c.name)]; file != "" {
+		return file
+	}
+	return c.scope.calls[linkname(c.source.syntax, c.name)]
 }
 
 func (c *candidate) isMarked() bool {

@@ -49,12 +49,16 @@ func (r *recordedPackage) addTo(plan *Plan, o *Overlay) {
 func (b *recordedBuild) key(t *packageTask) string {
 	h := sha256.New()
 	p := t.pkg
-	fmt.Fprintf(h, "%q %q %q %q %q\n", toolVersion(), b.overlay.runtimePath, p.ImportPath, p.Dir, p.Module.GoVersion)
+	fmt.Fprintf(h, "%q %q %q %q\n", toolVersion(), p.ImportPath, p.Dir, p.Module.GoVersion)
 	fmt.Fprintf(h, "%v %v %v %v %v\n", t.candidate, b.sel.All, b.sel.Include, b.sel.Exclude, b.sel.Generated)
 	fmt.Fprintf(h, "%+v %q\n", b.build.env, b.sel.BuildFlags)
-	// Names in any file of the folder are taken, in test files too.
+	// Names in any file of the folder are taken, in test files too; assembly may call any function.
 	for _, name := range b.listing.Dirs[p.Dir] {
-		fmt.Fprintf(h, "%s %s\n", name, b.listing.Files[p.path(name)].Hash)
+		hash := b.listing.Files[p.path(name)].Hash
+		if hash == "" { // assembly
+			hash = fileHash(p.path(name))
+		}
+		fmt.Fprintf(h, "%s %s\n", name, hash)
 	}
 	fmt.Fprintf(h, "%q\n", p.GoFiles)
 	for _, path := range p.Imports {
@@ -143,7 +147,6 @@ func (b *recordedBuild) rewrite(t *packageTask) (*recordedPackage, error) {
 		return r, nil
 	}
 	own := NewOverlay(b.overlay.dir)
-	own.runtimePath = b.overlay.runtimePath
 	if err := own.AddPlan(p.plan); err != nil {
 		return nil, err
 	}
@@ -178,6 +181,9 @@ func (b *recordedBuild) check(t *packageTask) (*sourcePackage, error) {
 		src.files = append(src.files, &sourceFile{path: path, src: text, syntax: syntax, marked: isMarked(text)})
 	}
 	loaded.CompiledGoFiles = loaded.GoFiles
+	for _, name := range p.SFiles {
+		loaded.OtherFiles = append(loaded.OtherFiles, p.path(name))
+	}
 	for _, name := range p.IgnoredGoFiles {
 		loaded.IgnoredFiles = append(loaded.IgnoredFiles, p.path(name))
 	}

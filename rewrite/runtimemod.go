@@ -14,9 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"sort"
-	"strconv"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -69,7 +67,7 @@ func FindBuild(ctx context.Context, dir string, env, flags []string) (*Build, er
 	if b.GoWork == "off" {
 		b.GoWork = ""
 	}
-	for _, f := range append(strings.Fields(v.GOFLAGS), flags...) {
+	for _, f := range append(b.GoFlags(), flags...) {
 		name, value, _ := strings.Cut(strings.TrimLeft(f, "-"), "=")
 		switch name {
 		case "mod":
@@ -84,15 +82,18 @@ func FindBuild(ctx context.Context, dir string, env, flags []string) (*Build, er
 	return b, nil
 }
 
+// GoFlags returns what the environment variable GOFLAGS, or go env -w, adds to
+// every go command.
+func (b *Build) GoFlags() []string { return strings.Fields(b.env.GOFLAGS) }
+
 // runtimeVersion stands in the overlaid requirement. It is never looked up:
 // the requirement is replaced by a folder.
 const runtimeVersion = "v0.0.0"
 
 // AddRuntime makes package runtime importable in the build: in a module that
 // has it already (its own, or by a requirement) there is nothing to do, else
-// the source is laid out as a module and go.mod or go.work is overlaid; where a
-// vendor folder forbids that, the runtime becomes part of the main module. It
-// has to be called before AddPlan.
+// the source is laid out as a module and go.mod or go.work is overlaid. It has
+// to be called before AddPlan.
 func (o *Overlay) AddRuntime(b *Build, source fs.FS) error {
 	text, err := os.ReadFile(b.GoMod)
 	if err != nil {
@@ -110,107 +111,58 @@ func (o *Overlay) AddRuntime(b *Build, source fs.FS) error {
 			return nil
 		}
 	}
-	if b.GoWork == "" && b.vendored(mod) {
-		return o.hide(b, mod, source)
-	}
 	dir, err := o.layOut(source)
 	if err != nil {
 		return fmt.Errorf("add the runtime: %w", err)
 	}
 	if b.GoWork != "" {
-		return o.useInWorkspace(b.GoWork, dir)
+		return o.useInWorkspace(b, dir)
 	}
-	return o.require(b.GoMod, mod, dir)
+	return o.require(b, mod, dir)
 }
 
 // require overlays go.mod with a requirement that a folder replaces.
-func (o *Overlay) require(path string, mod *modfile.File, dir string) error {
+func (o *Overlay) require(b *Build, mod *modfile.File, dir string) error {
 	if err := mod.AddRequire(ModulePath, runtimeVersion); err != nil {
-		return fmt.Errorf("add the runtime to %s: %w", path, err)
+		return fmt.Errorf("add the runtime to %s: %w", b.GoMod, err)
 	}
 	if err := mod.AddReplace(ModulePath, "", dir, ""); err != nil {
-		return fmt.Errorf("add the runtime to %s: %w", path, err)
+		return fmt.Errorf("add the runtime to %s: %w", b.GoMod, err)
 	}
+	if b.vendored(filepath.Dir(b.GoMod), mod.Go) {
+		if err := o.unvendorModule(filepath.Dir(b.GoMod), mod); err != nil {
+			return fmt.Errorf("add the runtime to %s: %w", b.GoMod, err)
+		}
+	}
+	mod.Cleanup()
 	text, err := mod.Format()
 	if err != nil {
-		return fmt.Errorf("add the runtime to %s: %w", path, err)
+		return fmt.Errorf("add the runtime to %s: %w", b.GoMod, err)
 	}
-	return o.Add(path, text)
+	return o.Add(b.GoMod, text)
 }
 
 // useInWorkspace overlays go.work: a workspace resolves imports of its
 // modules without a requirement.
-func (o *Overlay) useInWorkspace(path, dir string) error {
-	text, err := os.ReadFile(path)
+func (o *Overlay) useInWorkspace(b *Build, dir string) error {
+	text, err := os.ReadFile(b.GoWork)
 	if err != nil {
 		return fmt.Errorf("add the runtime: %w", err)
 	}
-	work, err := modfile.ParseWork(path, text, nil)
+	work, err := modfile.ParseWork(b.GoWork, text, nil)
 	if err != nil {
 		return fmt.Errorf("add the runtime: %w", err)
 	}
 	if err := work.AddUse(dir, ModulePath); err != nil {
-		return fmt.Errorf("add the runtime to %s: %w", path, err)
+		return fmt.Errorf("add the runtime to %s: %w", b.GoWork, err)
 	}
-	return o.Add(path, modfile.Format(work.Syntax))
-}
-
-// vendored tells whether the build reads the vendor folder. The go command
-// compares go.mod with vendor/modules.txt and reads the latter past any overlay.
-func (b *Build) vendored(mod *modfile.File) bool {
-	if !exists(filepath.Join(filepath.Dir(b.GoMod), "vendor", "modules.txt")) {
-		return false
-	}
-	return b.ModFlag == "vendor" || b.ModFlag == "" && mod.Go != nil && !olderThan(mod.Go.Version, 14)
-}
-
-// hiddenFolder is where the runtime stands inside the main module if go.mod
-// must stay as it is. It exists in the overlay only.
-const hiddenFolder = "monitorgen_overlay"
-
-// hide adds the runtime to the main module itself, under import paths of its
-// own. Assembly cannot come along: the assembler works in the package's
-// folder, which is not there. The portable code is slower and cannot read the
-// value of a panic.
-func (o *Overlay) hide(b *Build, mod *modfile.File, source fs.FS) error {
-	files, err := runtimeFiles(source)
-	if err != nil {
-		return err
-	}
-	base := mod.Module.Mod.Path + "/" + hiddenFolder
-	for _, name := range files {
-		if path.Ext(name) != ".go" {
-			continue
-		}
-		text, err := fs.ReadFile(source, name)
-		if err != nil {
-			return err
-		}
-		text = bytes.ReplaceAll(text, []byte(strconv.Quote(ModulePath+"/internal/wire")), []byte(strconv.Quote(base+"/internal/wire")))
-		text = portableGo120(text)
-		if err := o.Add(filepath.Join(filepath.Dir(b.GoMod), hiddenFolder, filepath.FromSlash(name)), text); err != nil {
-			return err
+	if b.vendored(filepath.Dir(b.GoWork), work.Go) {
+		if err := o.unvendorWorkspace(filepath.Dir(b.GoWork), work); err != nil {
+			return fmt.Errorf("add the runtime to %s: %w", b.GoWork, err)
 		}
 	}
-	o.runtimePath = base + "/runtime"
-	return nil
-}
-
-var (
-	buildLine = regexp.MustCompile(`(?m)^//go:build (.*)$`)
-	gcTag     = regexp.MustCompile(`\bgc\b`)
-)
-
-// portableGo120 gives a file the language of Go 1.20 in a module of any age,
-// and switches to portable code what depends on the compiler (the tag gc).
-func portableGo120(text []byte) []byte {
-	if !buildLine.Match(text) {
-		return append([]byte("//go:build go1.20\n\n"), text...)
-	}
-	return buildLine.ReplaceAllFunc(text, func(line []byte) []byte {
-		line = gcTag.ReplaceAll(line, []byte("monitorgen_assembly"))
-		return buildLine.ReplaceAll(line, []byte("//go:build ($1) && go1.20"))
-	})
+	work.Cleanup()
+	return o.Add(b.GoWork, modfile.Format(work.Syntax))
 }
 
 // layOut writes the runtime's source as a module of its own and returns its

@@ -69,9 +69,6 @@ func (e *env) goCommand(ctx context.Context, verb string, args []string, records
 	if g.overlay {
 		return e.failf("-overlay: monitorgen %s makes an overlay of its own and cannot take another", verb)
 	}
-	if g.cover != "" {
-		return e.failf("-%s: the go command's cover tool reads past overlays, so coverage and recording do not go together yet; run them apart, or use monitorgen generate", g.cover)
-	}
 	goArgs, code := e.prepare(ctx, verb, g)
 	if code != exitDone {
 		return code
@@ -97,6 +94,7 @@ func (e *env) prepare(ctx context.Context, verb string, g *goLine) ([]string, in
 	if err != nil {
 		return nil, e.failf("%v", err)
 	}
+	g.fromEnvironment(build)
 	cache, err := cacheDir()
 	if err != nil {
 		return nil, e.failf("%v", err)
@@ -120,7 +118,7 @@ func (e *env) prepare(ctx context.Context, verb string, g *goLine) ([]string, in
 	if err != nil {
 		return nil, e.failf("%v", err)
 	}
-	return g.goArgs(verb, path, addedFiles(g, overlay)), exitDone
+	return g.goArgs(verb, path, overlay.ModFlag, addedFiles(g, overlay)), exitDone
 }
 
 // addedFiles returns the companions that must be named beside Go files on the

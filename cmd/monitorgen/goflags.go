@@ -22,7 +22,8 @@ type goLine struct {
 	hasCount bool     // -count is given, or tests are only compiled
 	noRun    bool     // -c, -n, -list: nothing of the user's runs
 	overlay  bool     // -overlay is given
-	cover    string   // the flag that asks for coverage, if any
+	cover    bool     // coverage is asked for
+	toolexec string   // value of -toolexec
 }
 
 // Flags of go build, run, test and install that take a value. Those of tests
@@ -110,7 +111,9 @@ func (g *goLine) note(name, value string, args []string) {
 	case "overlay":
 		g.overlay = true
 	case "cover", "coverprofile", "coverpkg", "covermode":
-		g.cover = name
+		g.cover = name != "cover" || value != "false"
+	case "toolexec":
+		g.toolexec = value
 	case "count":
 		g.hasCount = true
 	case "c", "n", "list":
@@ -184,15 +187,23 @@ func (g *goLine) dir(current string) string {
 }
 
 // goArgs returns the arguments of the go command with the overlay in. -C has
-// to stay first. added are Go files that belong to files named on the command line.
-func (g *goLine) goArgs(verb, overlay string, added []string) []string {
+// to stay first. modFlag replaces the value of -mod, unless it is empty. added are Go files that belong to files named on the command line.
+func (g *goLine) goArgs(verb, overlay, modFlag string, added []string) []string {
 	out := []string{verb}
 	flags := g.flags
 	if g.chdir != "" {
 		out = append(out, "-C="+g.chdir)
-		flags = withoutChdir(flags)
+		flags = withoutFlag(flags, "C")
 	}
 	out = append(out, "-overlay="+overlay)
+	if modFlag != "" {
+		out = append(out, "-mod="+modFlag)
+		flags = withoutFlag(flags, "mod")
+	}
+	if g.cover {
+		out = append(out, "-toolexec="+coverExec(overlay, g.toolexec))
+		flags = withoutFlag(flags, "toolexec")
+	}
 	if verb == "test" && !g.hasCount && !g.noRun {
 		// A cached result would run, and record, nothing.
 		out = append(out, "-count=1")
@@ -203,13 +214,14 @@ func (g *goLine) goArgs(verb, overlay string, added []string) []string {
 	return append(out, g.rest...)
 }
 
-func withoutChdir(flags []string) []string {
+// withoutFlag leaves a flag that takes a value out.
+func withoutFlag(flags []string, name string) []string {
 	var out []string
 	for i := 0; i < len(flags); i++ {
 		switch f := strings.TrimLeft(flags[i], "-"); {
-		case f == "C":
+		case f == name:
 			i++
-		case strings.HasPrefix(f, "C="):
+		case strings.HasPrefix(f, name+"="):
 		default:
 			out = append(out, flags[i])
 		}

@@ -96,6 +96,8 @@ func dispatch(ctx context.Context, e *env, args []string) int {
 	switch args[0] {
 	case "-h", "-help", "--help":
 		return runHelp(ctx, e, nil)
+	case toolexecCommand:
+		return runToolexec(ctx, e, args[1:])
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
