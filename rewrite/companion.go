@@ -45,6 +45,7 @@ type companion struct {
 	queue    []func()          // encoders still to be written
 	used     map[string]bool   // names given out
 	here     string            // the function that says which call is open; "" before it is needed
+	origin   string            // the variable that notes it
 	started  map[string]string // by function type, the name of its starter
 	hidden   map[string]string // new names of type parameters, see hideTypeParams
 
@@ -101,6 +102,7 @@ func (c *companion) function(fn *Function) *call {
 	c.enter(fn, cl)
 	c.end(fn, cl)
 	c.starters(fn)
+	c.noteOrigin(fn)
 	return cl
 }
 

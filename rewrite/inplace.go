@@ -349,16 +349,18 @@ func (f *File) rewriteTree(calls map[*Function]*call) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// startInPlace returns the file with its go statements changed.
+// startInPlace returns the file with its go statements and the literals that it
+// hands over changed.
 func (f *File) startInPlace() ([]byte, error) {
 	var e edits
 	for _, fn := range f.Functions {
 		fn.editSpawns(&e, markText()+" ")
+		fn.markJoins(&e, true)
 	}
 	return e.apply(f.src)
 }
 
-// insertInTree gives names to the signature and puts the statement first.
+// insertInTree gives names to the signature and puts the statements first.
 func insertInTree(fn *Function, cl *call, decl *ast.FuncDecl, dec *decorator.Decorator) error {
 	node := dec.Dst.Nodes[decl].(*dst.FuncDecl)
 	var words []string
@@ -376,23 +378,33 @@ func insertInTree(fn *Function, cl *call, decl *ast.FuncDecl, dec *decorator.Dec
 		}
 		field.Names = []*dst.Ident{dst.NewIdent(n.ident)}
 	}
-	stmt, err := parseStatement(cl.statement())
-	if err != nil {
-		return err
+	texts, marks := []string{cl.statement()}, []string{markText(words...)}
+	if fn.noted != "" {
+		texts, marks = append(texts, fn.noted), append(marks, markText())
 	}
-	stmt.Decs.Before = dst.NewLine
-	stmt.Decs.After = dst.NewLine
-	stmt.Decs.Start.Append(markText(words...))
 	for _, s := range node.Body.List {
-		if s.Decorations().Before == dst.None {
-			s.Decorations().Before = dst.NewLine
-		}
-		if s.Decorations().After == dst.None {
-			s.Decorations().After = dst.NewLine
-		}
+		ownLine(s)
 	}
-	node.Body.List = append([]dst.Stmt{stmt}, node.Body.List...)
+	for i := len(texts) - 1; i >= 0; i-- {
+		stmt, err := parseStatement(texts[i])
+		if err != nil {
+			return err
+		}
+		ownLine(stmt)
+		stmt.Decorations().Start.Append(marks[i])
+		node.Body.List = append([]dst.Stmt{stmt}, node.Body.List...)
+	}
 	return nil
+}
+
+// ownLine puts a statement on a line of its own, if it is not on one.
+func ownLine(stmt dst.Stmt) {
+	if stmt.Decorations().Before == dst.None {
+		stmt.Decorations().Before = dst.NewLine
+	}
+	if stmt.Decorations().After == dst.None {
+		stmt.Decorations().After = dst.NewLine
+	}
 }
 
 // sameField finds in the second declaration the field that a naming means in the first.
@@ -407,12 +419,12 @@ func sameField(planned, fresh *ast.FuncDecl, n naming) *ast.Field {
 }
 
 // parseStatement returns the decorated form of one statement.
-func parseStatement(text string) (*dst.DeferStmt, error) {
+func parseStatement(text string) (dst.Stmt, error) {
 	file, err := decorator.Parse("package p\nfunc _() {\n" + text + "\n}\n")
 	if err != nil {
 		return nil, fmt.Errorf("inserted statement %q: %w", text, err)
 	}
-	return file.Decls[0].(*dst.FuncDecl).Body.List[0].(*dst.DeferStmt), nil
+	return file.Decls[0].(*dst.FuncDecl).Body.List[0], nil
 }
 
 // onOneLine tells whether the function's braces are on one line.
@@ -449,6 +461,8 @@ func (f *File) rewriteBytes(calls map[*Function]*call) ([]byte, error) {
 		} else {
 			e.insert(open, markText(words...)+" "+calls[fn].statement()+";")
 		}
+		fn.markNote(&e)
+		fn.markJoins(&e, false)
 	}
 	return e.apply(f.src)
 }

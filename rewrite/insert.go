@@ -102,4 +102,5 @@ func (fn *Function) insertSameLine(e *edits, cl *call) {
 	fn.nameSignature(e)
 	fn.editSpawns(e, "")
 	e.insert(fn.file.offsetOf(fn.decl.Body.Lbrace)+1, " "+cl.statement()+";")
+	fn.editHandovers(e)
 }

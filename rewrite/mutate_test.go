@@ -292,6 +292,8 @@ func (m *mutation) addDeclaration() {
 var statementTexts = []string{
 	"defer func() { recover() }()", "if false { return }", "goto end; end:", "for { break }", "panic(1)", "type monitorT int; var _ monitorT", "var monitorCall int; _ = monitorCall",
 	"L: for range 3 { continue L }", "_ = func() (int, error) { return 1, nil }", "defer func() {}(); defer func() {}(); defer func() {}()", "{ }", ";", "const monitorR0 = 1; _ = monitorR0", "var a0, r0 = 1, 2; _, _ = a0, r0",
+	"var hg interface{ Go(func()) }; hv := 1; if hg != nil { hg.Go(func() { print(hv) }) }",
+	"hc, hv := make(chan func(), 1), 1; hf := func() {\n\tprint(hv)\n}; hc <- hf; hc <- func() { // c\nfunc() { hc <- func() { print(hv) } }() }",
 }
 
 func (m *mutation) addStatement() {

@@ -78,6 +78,10 @@ type Function struct {
 	file   *File
 	values []*value
 	spawns []*spawn
+	// handovers are its literals that others run; noted and joins are the
+	// statements for them, once there is a companion.
+	handovers    []*ast.FuncLit
+	noted, joins string
 }
 
 // Skipped is a function that is left alone.
@@ -451,6 +455,7 @@ func (c *candidate) function(info *types.Info, inits int) *Function {
 	fn.values = c.values(fn)
 	if !fn.silent {
 		fn.spawns = c.file.spawns(info, c.decl.Body)
+		fn.handovers = handovers(info, c.decl)
 	}
 	return fn
 }

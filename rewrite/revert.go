@@ -70,8 +70,9 @@ func revertSource(path string, src []byte) ([]byte, error) {
 		return nil, fmt.Errorf("revert %s: %w", path, err)
 	}
 	r := &reverter{fset: fset, src: src, marks: marksOf(file)}
-	if r.revertSpawns(file); len(r.edits.list) > 0 {
-		// What comes out is looked at anew: a body may be folded around go statements.
+	r.revertSpawns(file)
+	if r.revertHandovers(file); len(r.edits.list) > 0 {
+		// What comes out is looked at anew: a body may be folded around them.
 		without, err := r.edits.apply(src)
 		if err != nil {
 			return nil, fmt.Errorf("revert %s: %w", path, err)
@@ -137,7 +138,12 @@ func (r *reverter) function(fn *ast.FuncDecl) {
 	if c == nil {
 		return
 	}
-	stmt := fn.Body.List[0]
+	words := r.remove(c, fn.Body, fn.Body.List[0])
+	r.signature(fn, slices.Contains(words, markParens))
+}
+
+// remove takes a marked statement out of a body and returns the words of its mark.
+func (r *reverter) remove(c *ast.Comment, body *ast.BlockStmt, stmt ast.Stmt) []string {
 	words := strings.Fields(strings.TrimSuffix(strings.TrimPrefix(c.Text, markOpen), markClose))
 	oneLine := -1
 	for _, w := range words {
@@ -149,7 +155,7 @@ func (r *reverter) function(fn *ast.FuncDecl) {
 	lineStart := bytes.LastIndexByte(r.src[:from], '\n') + 1
 	switch {
 	case oneLine >= 0:
-		r.foldBody(fn, stmt, oneLine)
+		r.foldBody(body, stmt, oneLine)
 	case len(bytes.TrimSpace(r.src[lineStart:from])) == 0:
 		r.edits.replace(lineStart, lineEnd(r.src, r.offset(stmt.End())), "")
 	default:
@@ -159,7 +165,7 @@ func (r *reverter) function(fn *ast.FuncDecl) {
 		}
 		r.edits.replace(from, to, "")
 	}
-	r.signature(fn, slices.Contains(words, markParens))
+	return words
 }
 
 // lineEnd returns the offset behind the line break that ends the line of at.
@@ -172,11 +178,12 @@ func lineEnd(src []byte, at int) int {
 
 // foldBody puts a body that was on one line back on one line, its brace
 // behind so many spaces: gofmt aligns the bodies of neighbours.
-func (r *reverter) foldBody(fn *ast.FuncDecl, stmt ast.Stmt, spaces int) {
-	open, shut := r.offset(fn.Body.Lbrace), r.offset(fn.Body.Rbrace)
+func (r *reverter) foldBody(block *ast.BlockStmt, stmt ast.Stmt, spaces int) {
+	open, shut := r.offset(block.Lbrace), r.offset(block.Rbrace)
 	from := len(bytes.TrimRight(r.src[:open], " "))
 	var parts []string
-	for _, line := range strings.Split(string(r.src[r.offset(stmt.End()):shut]), "\n") {
+	rest := strings.TrimPrefix(string(r.src[r.offset(stmt.End()):shut]), ";")
+	for _, line := range strings.Split(rest, "\n") {
 		if line = strings.TrimSpace(line); line != "" {
 			parts = append(parts, line)
 		}

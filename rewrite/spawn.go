@@ -186,12 +186,7 @@ func (w *nameWalk) tuple(list *types.Tuple) bool {
 func (c *companion) starters(fn *Function) {
 	for _, s := range fn.spawns {
 		c.hideTypeParams(nil)
-		if c.here == "" {
-			c.here = c.fresh(c.prefix + "Here")
-			c.open("func %s() %s.Origin {", c.here, c.runtime)
-			c.stmt("return %s.Here()", c.runtime)
-			c.close("}\n")
-		}
+		c.needHere()
 		s.here = c.here
 		s.sig = withoutNames(s.sig)
 		text := c.typeText(s.sig)
@@ -200,6 +195,17 @@ func (c *companion) starters(fn *Function) {
 		}
 		s.helper = c.started[text]
 	}
+}
+
+// needHere writes the function that says which call is open.
+func (c *companion) needHere() {
+	if c.here != "" {
+		return
+	}
+	c.here = c.fresh(c.prefix + "Here")
+	c.open("func %s() %s.Origin {", c.here, c.runtime)
+	c.stmt("return %s.Here()", c.runtime)
+	c.close("}\n")
 }
 
 // withoutNames returns a function type whose parameters have no names, so that

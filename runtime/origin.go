@@ -78,3 +78,44 @@ func Disown() {
 	}
 	raceLoud()
 }
+
+// Join makes the origin the parent of what the running goroutine calls, unless
+// it has an open call, until Leave: a worker runs what others have handed to it,
+// one after the other. For generated code.
+//
+//go:norace
+func (o Origin) Join() (j Joined) {
+	if o == (Origin{}) {
+		return j
+	}
+	raceQuiet()
+	g := current()
+	if len(g.frames) == 0 {
+		j = Joined{g: g, before: g.parent}
+		g.parent = o
+	}
+	raceLoud()
+	return j
+}
+
+// Joined is what Leave has to restore. For generated code.
+type Joined struct {
+	g      *goroutine // nil: nothing
+	before Origin
+}
+
+// Leave ends what Join began. For generated code.
+//
+//go:norace
+func (j Joined) Leave() {
+	g := j.g
+	if g == nil {
+		return
+	}
+	g.parent = j.before
+	if !located.g && len(g.frames) == 0 {
+		raceQuiet()
+		g.release()
+		raceLoud()
+	}
+}

@@ -91,3 +91,78 @@ func TestOriginLeftOut(t *testing.T) {
 		t.Errorf("call %+v, started by %+v", c, p)
 	}
 }
+
+// A worker runs jobs of several calls, one within the other too: what a job
+// calls belongs to the call that handed it over, what the worker calls to nobody,
+// and what is called within an open call to that one.
+func TestOriginJoinGoroutines(t *testing.T) {
+	parent, child, own, outer, inner := newKey(), newKey(), newKey(), newKey(), newKey()
+	r := recording(t, monitor.Options{}, func() {
+		jobs, idle := make(chan func()), make(chan bool)
+		go func() {
+			for job := range jobs {
+				job()
+				record(own, "", 0, nothing)
+			}
+			close(idle)
+		}()
+		job := func(i int, last func()) func() {
+			here := monitor.Here()
+			return func() {
+				defer here.Join().Leave()
+				record(child, "", i, nothing)
+				last()
+				record(child, "", i, nothing)
+			}
+		}
+		for i := 0; i < 3; i++ {
+			record(parent, "", i, func() error {
+				done := make(chan bool)
+				jobs <- job(i, func() { close(done) })
+				<-done
+				return nil
+			})
+		}
+		var first func()
+		record(parent, "", 3, func() error { first = job(3, func() {}); return nil })
+		record(parent, "", 4, func() error { jobs <- job(4, first); return nil })
+		record(outer, "", 0, func() error {
+			func() {
+				defer monitor.Origin{}.Join().Leave()
+				record(inner, "", 0, nothing)
+			}()
+			first()
+			return nil
+		})
+		close(jobs)
+		<-idle
+	})
+	byArgs := make(map[string]call)
+	for _, c := range r.of(parent) {
+		byArgs[c.args] = c
+	}
+	o, strangers := r.one(t, outer), 0
+	for _, c := range r.of(child) {
+		switch p := byArgs[c.args]; c.parent {
+		case p.id:
+			if c.trace != p.trace || c.depth != 1 {
+				t.Errorf("call %+v of a job that %+v handed over", c, p)
+			}
+		case o.id:
+			strangers++
+		default:
+			t.Errorf("call %+v of a job that %+v handed over", c, p)
+		}
+	}
+	if n := len(r.of(child)); n != 12 || strangers != 2 {
+		t.Errorf("%d calls, %d of them within another call; want 12 and 2", n, strangers)
+	}
+	for _, c := range r.of(own) {
+		if c.parent != 0 || c.depth != 0 {
+			t.Errorf("the worker's own call has a parent: %+v", c)
+		}
+	}
+	if c := r.one(t, inner); c.parent != o.id {
+		t.Errorf("call %+v within %+v", c, o)
+	}
+}
