@@ -89,12 +89,12 @@ func writeCompanion(form form, pkg *Package, files []*File, suffix string, calls
 // function writes the two functions for one recorded function.
 func (c *companion) function(fn *Function) *call {
 	base := c.family(c.prefix + identifier(fn.Name))
-	c.hideTypeParams(typeParams(fn.sig))
+	c.hideTypeParams(fn.params)
 	if fn.silent {
 		c.flushOnly(base + "End")
 		return &call{end: base + "End"}
 	}
-	cl := &call{enter: base, end: base + "End", typeArgs: typeParamNames(fn.sig)}
+	cl := &call{enter: base, end: base + "End", typeArgs: typeParamNames(fn.params)}
 	if c.form == overlay && !fn.flush {
 		cl.end, cl.guard = base+"Done", c.guard
 	}
@@ -147,7 +147,7 @@ func (c *companion) enter(fn *Function, cl *call) {
 		params = append(params, fmt.Sprintf("a%d %s", i, typ))
 		args = append(args, fmt.Sprintf("a%d", i))
 	}
-	signature := fmt.Sprintf("%s(%s) (c %s.Call)", c.typeParamList(typeParams(fn.sig)), strings.Join(params, ", "), c.runtime)
+	signature := fmt.Sprintf("%s(%s) (c %s.Call)", c.typeParamList(fn.params), strings.Join(params, ", "), c.runtime)
 	opens := cl.enter + "Enter"
 	c.line("//go:norace")
 	c.open("func %s%s {", cl.enter, signature)
@@ -195,7 +195,7 @@ func (c *companion) end(fn *Function, cl *call) {
 		params = append(params, fmt.Sprintf("r%d *%s", i, c.typeText(v.typ)))
 		args = append(args, fmt.Sprintf("r%d", i))
 	}
-	signature := fmt.Sprintf("%s(%s)", c.typeParamList(typeParams(fn.sig)), strings.Join(params, ", "))
+	signature := fmt.Sprintf("%s(%s)", c.typeParamList(fn.params), strings.Join(params, ", "))
 	done, below := cl.enter+"Done", 0
 	if cl.guard == "" {
 		below = 1

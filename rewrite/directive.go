@@ -157,7 +157,7 @@ func (ds *directives) reportUnused() {
 		case directiveSkip:
 			ds.report.add(d.pos, "misplaced //monitor:skip: it belongs directly above a function, a type or the package clause")
 		default:
-			ds.report.add(d.pos, "misplaced //monitor:trace: it belongs directly above a function, a method or a type declaration")
+			ds.report.add(d.pos, "misplaced //monitor:trace: it belongs directly above a function, a method, a type declaration or a statement with a function literal")
 		}
 	}
 }

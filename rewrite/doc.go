@@ -12,6 +12,7 @@
 //	Load      load.go        packages, syntax and types; text as it was before monitorgen changed it
 //	Plan      directive.go   comments to directives, option.go their options, diagnostic.go what is wrong
 //	          plan.go        which functions (not those of assembly.go), with what names and options, or the reason why not
+//	          literal.go     function literals with a directive; spawn.go, handover.go what runs on other goroutines
 //	Emit      companion.go   the generated file: two functions for each recorded one
 //	          encode.go      statements that encode a value of a static type
 //	Edit      edit.go        byte edits inside the user's files

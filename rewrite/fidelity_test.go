@@ -43,7 +43,7 @@ func parseTestPackage(path, goVersion string, imports types.Importer, files map[
 		p.source.files = append(p.source.files, &sourceFile{path: name, src: files[name], syntax: file})
 	}
 	var err error
-	loaded.TypesInfo = &types.Info{Defs: make(map[*ast.Ident]types.Object), Uses: make(map[*ast.Ident]types.Object), Types: make(map[ast.Expr]types.TypeAndValue)}
+	loaded.TypesInfo = &types.Info{Defs: make(map[*ast.Ident]types.Object), Uses: make(map[*ast.Ident]types.Object), Types: make(map[ast.Expr]types.TypeAndValue), Scopes: make(map[ast.Node]*types.Scope)}
 	loaded.TypesSizes = types.SizesFor("gc", "amd64")
 	loaded.Types, err = p.check(p.fset, loaded.Syntax, loaded.TypesInfo)
 	return p, err

@@ -33,28 +33,50 @@ var handoverNames = []string{
 
 // handovers returns the literals of a function that are handed over. Those within
 // other literals count only if these run for the same call.
-func handovers(info *types.Info, fn *ast.FuncDecl) []*ast.FuncLit {
-	w := &handoverWalk{info: info, fn: fn, within: make(map[*ast.FuncLit]bool), values: make(map[types.Object]*ast.FuncLit)}
+// Those that are recorded themselves have their own.
+func handovers(info *types.Info, body *ast.BlockStmt, recorded map[*ast.FuncLit]bool) []*ast.FuncLit {
+	w := &handoverWalk{info: info, recorded: recorded, within: make(map[*ast.FuncLit]bool), values: make(map[types.Object]*ast.FuncLit)}
 	for n := -1; n != len(w.found)+len(w.within); { // a literal may be handed over behind where it stands
 		n = len(w.found) + len(w.within)
-		ast.Inspect(fn.Body, w.visit)
+		ast.Inspect(body, w.visit)
 	}
 	slices.SortFunc(w.found, func(a, b *ast.FuncLit) int { return int(a.Pos() - b.Pos()) })
 	return w.found
 }
 
+// planGoroutines finds what the functions of a file start and hand over. A go
+// statement belongs to the outermost of them: what it is told is the open call.
+func (f *File) planGoroutines(info *types.Info) {
+	recorded := make(map[*ast.FuncLit]bool)
+	for _, fn := range f.Functions {
+		if fn.literal != nil {
+			recorded[fn.literal] = true
+		}
+	}
+	for _, fn := range f.Functions {
+		if fn.silent {
+			continue
+		}
+		fn.handovers = handovers(info, fn.body, recorded)
+		if fn.literal != nil && f.isWithinOther(fn) {
+			continue
+		}
+		fn.spawns = f.spawns(info, fn.body)
+	}
+}
+
 type handoverWalk struct {
-	info   *types.Info
-	fn     *ast.FuncDecl
-	within map[*ast.FuncLit]bool         // literals that run for the same call
-	values map[types.Object]*ast.FuncLit // what variables were declared with
-	found  []*ast.FuncLit
+	info     *types.Info
+	recorded map[*ast.FuncLit]bool
+	within   map[*ast.FuncLit]bool         // literals that run for the same call
+	values   map[types.Object]*ast.FuncLit // what variables were declared with
+	found    []*ast.FuncLit
 }
 
 func (w *handoverWalk) visit(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.FuncLit:
-		return w.within[n]
+		return w.within[n] && !w.recorded[n]
 	case *ast.AssignStmt:
 		if n.Tok == token.DEFINE && len(n.Lhs) == len(n.Rhs) {
 			for i, x := range n.Lhs {
@@ -141,15 +163,16 @@ func (w *handoverWalk) captures(lit *ast.FuncLit) (found bool) {
 		}
 		if id, ok := n.(*ast.Ident); ok {
 			v, isVar := w.info.Uses[id].(*types.Var)
-			found = found || isVar && !v.IsField() && inside(v, w.fn) && !inside(v, lit)
+			found = found || isVar && isLocal(v) && !(lit.Pos() <= v.Pos() && v.Pos() < lit.End())
 		}
 		return !found
 	})
 	return found
 }
 
-// inside tells whether an object is declared within a node.
-func inside(obj types.Object, n ast.Node) bool { return n.Pos() <= obj.Pos() && obj.Pos() < n.End() }
+func isLocal(v *types.Var) bool {
+	return !v.IsField() && v.Pkg() != nil && v.Parent() != v.Pkg().Scope()
+}
 
 func callsAnything(body *ast.BlockStmt) (found bool) {
 	ast.Inspect(body, func(n ast.Node) bool {
@@ -194,16 +217,16 @@ func (fn *Function) editHandovers(e *edits) {
 	if fn.noted == "" {
 		return
 	}
-	e.insert(fn.file.offsetOf(fn.decl.Body.Lbrace)+1, " "+fn.noted+";")
+	e.insert(fn.file.offsetOf(fn.body.Lbrace)+1, " "+fn.noted+";")
 	for _, lit := range fn.handovers {
 		e.insert(fn.file.offsetOf(lit.Body.Lbrace)+1, " "+fn.joins+";")
 	}
 }
 
 // markNote puts the statement that notes the call into a body, marked.
-func (fn *Function) markNote(e *edits) {
+func (fn *Function) markNote(e *edits, folds bool) {
 	if fn.noted != "" {
-		fn.markFirst(e, fn.decl.Body, fn.noted, false)
+		fn.markFirst(e, fn.body, fn.noted, folds)
 	}
 }
 
@@ -217,7 +240,7 @@ func (fn *Function) markJoins(e *edits, folds bool) {
 
 // markFirst puts a marked statement first in a body, on a line of its own if
 // the body has several.
-func (fn *Function) markFirst(e *edits, body *ast.BlockStmt, stmt string, folds bool) {
+func (fn *Function) markFirst(e *edits, body *ast.BlockStmt, stmt string, folds bool, words ...string) {
 	src, open := fn.file.src, fn.file.offsetOf(body.Lbrace)+1
 	eol := lineEnd(src, open)
 	if rest := strings.TrimSpace(string(src[open:eol])); rest == "" || strings.HasPrefix(rest, "//") {
@@ -227,44 +250,14 @@ func (fn *Function) markFirst(e *edits, body *ast.BlockStmt, stmt string, folds 
 		}
 		line := src[bytes.LastIndexByte(src[:open], '\n')+1 : open]
 		indent := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
-		e.insert(eol, string(indent)+"\t"+markText()+" "+stmt+lineBreak)
+		e.insert(eol, string(indent)+"\t"+markText(words...)+" "+stmt+lineBreak)
 		return
 	}
-	var words []string
 	if folds && !bytes.ContainsRune(src[open:fn.file.offsetOf(body.Rbrace)], '\n') {
 		before := src[:open-1]
 		words = append(words, fmt.Sprintf("%s=%d", markOneLine, len(before)-len(bytes.TrimRight(before, " "))))
 	}
 	e.insert(open, markText(words...)+" "+stmt+";")
-}
-
-// revertHandovers takes out what markHandovers put in, innermost bodies first:
-// one that is folded has nothing to take out within it.
-func (r *reverter) revertHandovers(file *ast.File) {
-	var bodies []*ast.BlockStmt
-	statements := make(map[*ast.BlockStmt]func())
-	add := func(body *ast.BlockStmt, mark *ast.Comment, stmt ast.Stmt) {
-		bodies = append(bodies, body)
-		statements[body] = func() { r.remove(mark, body, stmt) }
-	}
-	ast.Inspect(file, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.FuncDecl:
-			if mark, stmt := r.notedIn(n.Body); mark != nil {
-				add(n.Body, mark, stmt)
-			}
-		case *ast.FuncLit:
-			if mark, stmt := r.joinedIn(n.Body); mark != nil {
-				add(n.Body, mark, stmt)
-			}
-		}
-		return true
-	})
-	for i, body := range bodies { // in the order of the source
-		if i+1 == len(bodies) || bodies[i+1].Pos() > body.End() {
-			statements[body]()
-		}
-	}
 }
 
 // joinedIn returns the statement that a literal begins with, and its mark.
@@ -279,7 +272,7 @@ func (r *reverter) joinedIn(body *ast.BlockStmt) (*ast.Comment, ast.Stmt) {
 	if method, ok := leave.Call.Fun.(*ast.SelectorExpr); !ok || method.Sel.Name != "Leave" || calleeOf(method.X) != "Join" {
 		return nil, nil
 	}
-	return r.markBetween(body.Lbrace, leave.Pos()), leave
+	return markBetween(r.marks, body.Lbrace, leave.Pos()), leave
 }
 
 // notedIn returns the statement that notes the call, and its mark: the second
@@ -291,7 +284,7 @@ func (r *reverter) notedIn(body *ast.BlockStmt) (*ast.Comment, ast.Stmt) {
 	from := body.Lbrace
 	for i, stmt := range body.List {
 		if assign, ok := stmt.(*ast.AssignStmt); ok && assign.Tok == token.DEFINE && hereName.MatchString(calleeOf(assign.Rhs[0])) {
-			if mark := r.markBetween(from, stmt.Pos()); mark != nil {
+			if mark := markBetween(r.marks, from, stmt.Pos()); mark != nil {
 				return mark, stmt
 			}
 		}
@@ -311,14 +304,4 @@ func calleeOf(x ast.Expr) string {
 		return calleeName(call.Fun)
 	}
 	return ""
-}
-
-// markBetween returns the last mark between two positions, or nil.
-func (r *reverter) markBetween(from, to token.Pos) (mark *ast.Comment) {
-	for _, c := range r.marks {
-		if from < c.Pos() && c.Pos() < to {
-			mark = c
-		}
-	}
-	return mark
 }

@@ -105,8 +105,8 @@ func (p *Package) freshNames() {
 
 // hasGeneratedName tells whether a function as the user wrote it has a name
 // that revert would take out.
-func hasGeneratedName(fn *ast.FuncDecl) bool {
-	for _, list := range []*ast.FieldList{fn.Recv, fn.Type.Params, fn.Type.Results} {
+func hasGeneratedName(lists ...*ast.FieldList) bool {
+	for _, list := range lists {
 		if list == nil {
 			continue
 		}

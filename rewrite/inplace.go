@@ -319,7 +319,7 @@ var lineComment = regexp.MustCompile(`(?m)^//line |/\*line `)
 func (f *File) rewriteTree(calls map[*Function]*call) ([]byte, error) {
 	// A tree of its own: the plan's tree stays as it was loaded.
 	fset := token.NewFileSet()
-	text, err := f.startInPlace()
+	text, err := f.startInPlace(calls)
 	if err != nil {
 		return nil, err
 	}
@@ -349,12 +349,15 @@ func (f *File) rewriteTree(calls map[*Function]*call) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// startInPlace returns the file with its go statements and the literals that it
-// hands over changed.
-func (f *File) startInPlace() ([]byte, error) {
+// startInPlace returns the file with its go statements, and the literals that it
+// records or hands over, changed.
+func (f *File) startInPlace(calls map[*Function]*call) ([]byte, error) {
 	var e edits
 	for _, fn := range f.Functions {
 		fn.editSpawns(&e, markText()+" ")
+		if fn.literal != nil {
+			fn.markLiteral(&e, calls[fn], true)
+		}
 		fn.markJoins(&e, true)
 	}
 	return e.apply(f.src)
@@ -430,12 +433,12 @@ func parseStatement(text string) (dst.Stmt, error) {
 // onOneLine tells whether the function's braces are on one line.
 func (fn *Function) onOneLine() bool {
 	at := fn.file.offsetOf
-	return !bytes.ContainsRune(fn.file.src[at(fn.decl.Body.Lbrace):at(fn.decl.Body.Rbrace)], '\n')
+	return !bytes.ContainsRune(fn.file.src[at(fn.body.Lbrace):at(fn.body.Rbrace)], '\n')
 }
 
 // spacesBeforeBody counts the spaces in front of the opening brace.
 func (fn *Function) spacesBeforeBody() int {
-	before := fn.file.src[:fn.file.offsetOf(fn.decl.Body.Lbrace)]
+	before := fn.file.src[:fn.file.offsetOf(fn.body.Lbrace)]
 	return len(before) - len(bytes.TrimRight(before, " "))
 }
 
@@ -443,12 +446,17 @@ func (fn *Function) spacesBeforeBody() int {
 func (f *File) rewriteBytes(calls map[*Function]*call) ([]byte, error) {
 	var e edits
 	for _, fn := range f.Functions {
+		fn.editSpawns(&e, markText()+" ")
+		if fn.literal != nil {
+			fn.markLiteral(&e, calls[fn], false)
+			fn.markJoins(&e, false)
+			continue
+		}
 		var words []string
 		if parens := fn.nameSignature(&e); parens {
 			words = append(words, markParens)
 		}
-		open := f.offsetOf(fn.decl.Body.Lbrace) + 1
-		fn.editSpawns(&e, markText()+" ")
+		open := f.offsetOf(fn.body.Lbrace) + 1
 		eol := lineEnd(f.src, open)
 		rest := strings.TrimSpace(string(f.src[open:eol]))
 		ownLine := !fn.onOneLine() && (rest == "" || strings.HasPrefix(rest, "//"))
@@ -461,7 +469,7 @@ func (f *File) rewriteBytes(calls map[*Function]*call) ([]byte, error) {
 		} else {
 			e.insert(open, markText(words...)+" "+calls[fn].statement()+";")
 		}
-		fn.markNote(&e)
+		fn.markNote(&e, false)
 		fn.markJoins(&e, false)
 	}
 	return e.apply(f.src)

@@ -101,6 +101,6 @@ func (fn *Function) nameSignature(e *edits) (parens bool) {
 func (fn *Function) insertSameLine(e *edits, cl *call) {
 	fn.nameSignature(e)
 	fn.editSpawns(e, "")
-	e.insert(fn.file.offsetOf(fn.decl.Body.Lbrace)+1, " "+cl.statement()+";")
+	e.insert(fn.file.offsetOf(fn.body.Lbrace)+1, " "+cl.statement()+";")
 	fn.editHandovers(e)
 }

@@ -45,7 +45,7 @@ func (c *companion) iterations(fn *Function, cl *call) {
 
 // sequence writes the function that makes a sequence one that is recorded.
 func (c *companion) sequence(fn *Function, v *value, name string, number int) {
-	c.hideTypeParams(typeParams(fn.sig))
+	c.hideTypeParams(fn.params)
 	key, process := c.describeIteration(fn, number)
 	options := Options{Sample: "1", Slow: fn.Options.Slow}
 	sig := v.typ.Underlying().(*types.Signature)
@@ -59,7 +59,7 @@ func (c *companion) sequence(fn *Function, v *value, name string, number int) {
 	text, yieldText, boolText := c.typeText(v.typ), c.typeText(yield), c.typeText(item.Results().At(0).Type())
 	// Types are written within the function, too: its variables must not hide one.
 	seq, each, it, more := c.variable("seq"), c.variable("yield"), c.variable("it"), c.variable("more")
-	c.open("func %s%s(%s %s) %s {", name, c.typeParamList(typeParams(fn.sig)), seq, text, text)
+	c.open("func %s%s(%s %s) %s {", name, c.typeParamList(fn.params), seq, text, text)
 	c.open("return func(%s %s) {", each, yieldText)
 	c.stmt("%s := %s.Iterate(%#x, %s, %q)", it, c.runtime, key, c.describe, options.runtimeText(process, false))
 	c.open("if %s == nil {", it)

@@ -274,6 +274,7 @@ var declarationTexts = []string{
 	"type E int\nfunc (e E) Error() string { return \"\" }\nfunc mayFail() (E, *E) { return 0, nil }", "func seq(n int) func(func(int) bool) { return func(yield func(int) bool) { yield(n) } }",
 	"type S struct { a, b int; _ [0]func(); s *S; e error; m map[S2]*S; f func(S); c chan S; i interface{ N(S) } }\ntype S2 struct{ x int }\nfunc (S) M(s S, p *S, l []S) (S, []*S) { return s, l2(p) }\nfunc l2(s *S) []*S { return nil }",
 	"func named() (x, y int, err error) { defer func() { recover() }(); return 1, 2, nil }", "func v(a ...int) {}; func vv(_ ...interface{}) {}",
+	"//monitor:trace\nvar hvar = func(x int) (int, error) { return x, nil }", "//monitor:trace args=none\nvar hmap, hother = map[string]func(error) error{\"a\": func(err error) error { return err }}, 1",
 	"type L struct{ next *L }\nfunc (l *L) String() string { return \"\" }", "type I interface{ ~int | ~string }\nfunc sum[T I](xs ...T) (t T) { return }", "func over8(a [300]int, b struct{ x [9]int }) [300]int { return a }",
 	"func deep(a [][][][]map[string][]*struct{ x, y *[]int }) {}", "func secret(password string, token []byte, apiKey *string) {}",
 }
@@ -292,6 +293,9 @@ func (m *mutation) addDeclaration() {
 var statementTexts = []string{
 	"defer func() { recover() }()", "if false { return }", "goto end; end:", "for { break }", "panic(1)", "type monitorT int; var _ monitorT", "var monitorCall int; _ = monitorCall",
 	"L: for range 3 { continue L }", "_ = func() (int, error) { return 1, nil }", "defer func() {}(); defer func() {}(); defer func() {}()", "{ }", ";", "const monitorR0 = 1; _ = monitorR0", "var a0, r0 = 1, 2; _, _ = a0, r0",
+	"\n//monitor:trace\nhl := func(a int, _ string) error { return nil }; _ = hl", "\n//monitor:trace\ngo func(int) {\n\tgo print(1)\n\thc := make(chan func(), 1); hv := 2; hc <- func() { print(hv) }\n}(1)",
+	"\n//monitor:trace\ndefer func() { recover() }()", "hc, hv := make(chan func(), 1), 1\n//monitor:trace\nhc <- func() { print(hv) }", "type ht int\n//monitor:trace\n_ = func(ht) {}",
+	"\n//monitor:trace\nhl := [...]func(int) int{ func(int) int { return 1 }, func(hx int) int { //monitor:trace\nreturn func() int { return hx }() } }; _ = hl",
 	"var hg interface{ Go(func()) }; hv := 1; if hg != nil { hg.Go(func() { print(hv) }) }",
 	"hc, hv := make(chan func(), 1), 1; hf := func() {\n\tprint(hv)\n}; hc <- hf; hc <- func() { // c\nfunc() { hc <- func() { print(hv) } }() }",
 }

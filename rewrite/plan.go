@@ -73,11 +73,15 @@ type Function struct {
 	// where main is in the plan for that alone.
 	flush, silent bool
 
-	decl   *ast.FuncDecl
-	sig    *types.Signature
-	file   *File
-	values []*value
-	spawns []*spawn
+	decl    *ast.FuncDecl // nil for a literal
+	literal *ast.FuncLit  // nil for a declaration
+	typ     *ast.FuncType
+	body    *ast.BlockStmt
+	sig     *types.Signature
+	params  []*types.TypeParam // that it can name; a literal has those of the function around it
+	file    *File
+	values  []*value
+	spawns  []*spawn
 	// handovers are its literals that others run; noted and joins are the
 	// statements for them, once there is a companion.
 	handovers    []*ast.FuncLit
@@ -276,7 +280,9 @@ func (p *planner) file(pkg *Package, scope *packageScope, f *sourceFile, info *t
 		}
 		reason := c.leaveAlone()
 		if reason == "" {
-			reason = c.hides(pkg, info)
+			if obj, ok := info.Defs[fn.Name].(*types.Func); ok {
+				reason = c.hides(obj.Signature())
+			}
 		}
 		if reason != "" {
 			p.plan.Skipped = append(p.plan.Skipped, Skipped{FullName: pkg.Path + "." + c.name, Pos: p.plan.Fset.PositionFor(fn.Name.Pos(), false), Reason: reason, Asked: c.found[directiveTrace] != nil})
@@ -286,6 +292,8 @@ func (p *planner) file(pkg *Package, scope *packageScope, f *sourceFile, info *t
 			file.Functions = append(file.Functions, made)
 		}
 	}
+	p.literals(file, f, scope, info)
+	file.planGoroutines(info)
 	ds.reportUnused()
 	return file
 }
@@ -296,13 +304,16 @@ type candidate struct {
 	file   *File
 	source *sourceFile
 	scope  *packageScope
-	decl   *ast.FuncDecl
+	decl   *ast.FuncDecl // for a literal, what it is in, or nil
 	found  map[string]*directive
 	name   string
 }
 
 // typeDirective returns the directive of the receiver's type, if any.
 func (c *candidate) typeDirective(name string) *directive {
+	if c.decl == nil {
+		return nil
+	}
 	d := c.scope.types[receiverType(c.decl)]
 	if d != nil && d.name == name {
 		return d
@@ -364,7 +375,7 @@ func (c *candidate) leaveAlone() string {
 		return "the file uses cgo"
 	case c.source.marked && c.isMarked():
 		return "it is recorded already (generated in place)"
-	case hasGeneratedName(c.decl):
+	case hasGeneratedName(c.decl.Recv, c.decl.Type.Params, c.decl.Type.Results):
 		return "a parameter or result has a name that -revert would take for monitorgen's, such as monitorR0"
 	}
 	return ""
@@ -387,12 +398,8 @@ func (c *candidate) isMarked() bool {
 
 // hides returns why the package's own names leave no way to write code for the
 // function, or "".
-func (c *candidate) hides(pkg *Package, info *types.Info) string {
-	obj, ok := info.Defs[c.decl.Name].(*types.Func)
-	if !ok {
-		return ""
-	}
-	if name := pkg.hiddenBy(obj.Signature()); name != "" {
+func (c *candidate) hides(sig *types.Signature) string {
+	if name := c.file.pkg.hiddenBy(sig); name != "" {
 		return "the package declares another " + name + ", and generated code needs Go's"
 	}
 	return ""
@@ -444,7 +451,10 @@ func (c *candidate) function(info *types.Info, inits int) *Function {
 		Pos:      c.plan.Fset.PositionFor(c.decl.Name.Pos(), false),
 		Options:  c.options(),
 		decl:     c.decl,
+		typ:      c.decl.Type,
+		body:     c.decl.Body,
 		sig:      obj.Signature(),
+		params:   typeParams(obj.Signature()),
 		file:     c.file,
 	}
 	fn.Process = cmpOr(fn.Options.Name, path.Base(pkg.Path)+"."+c.name)
@@ -453,10 +463,6 @@ func (c *candidate) function(info *types.Info, inits int) *Function {
 	fn.flush = c.flushesSink()
 	fn.silent = fn.flush && !c.recorded()
 	fn.values = c.values(fn)
-	if !fn.silent {
-		fn.spawns = c.file.spawns(info, c.decl.Body)
-		fn.handovers = handovers(info, c.decl)
-	}
 	return fn
 }
 
@@ -484,11 +490,11 @@ func (c *candidate) options() Options {
 
 // functionKey is what generated code calls the function by: a hash of the
 // package path and the name, with the file and number for init functions, of
-// which a package may have many.
+// which a package may have many, and for literals, which may be in these.
 func functionKey(fn *Function, inits int) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(fn.file.pkg.Path + "\x00" + fn.Name))
-	if fn.Name == "init" {
+	if fn.Name == "init" || fn.literal != nil {
 		h.Write([]byte("\x00" + filepath.Base(fn.file.Path) + "\x00" + strconv.Itoa(inits)))
 	}
 	return h.Sum64()
@@ -568,13 +574,13 @@ const (
 // the function does not have are reported.
 func (c *candidate) values(fn *Function) []*value {
 	var vs []*value
-	if recv := c.decl.Recv; recv != nil && len(recv.List) > 0 {
+	if recv := fn.receiver(); recv != nil {
 		vs = append(vs, listValues(recv, types.NewTuple(fn.sig.Recv()), "V", "recv")...)
 		vs[0].isReceiver = true
 	}
-	vs = append(vs, listValues(c.decl.Type.Params, fn.sig.Params(), "P", "p")...)
+	vs = append(vs, listValues(fn.typ.Params, fn.sig.Params(), "P", "p")...)
 	inputs := len(vs)
-	vs = append(vs, listValues(c.decl.Type.Results, fn.sig.Results(), "R", "r")...)
+	vs = append(vs, listValues(fn.typ.Results, fn.sig.Results(), "R", "r")...)
 	o := fn.Options
 	for i, v := range vs {
 		v.output = i >= inputs
@@ -703,17 +709,25 @@ func (fn *Function) Silent() bool { return fn.silent }
 // signatureText returns the function's first line as written, without its body.
 func (fn *Function) signatureText() string {
 	tf := fn.file.offsetOf
-	text := string(fn.file.src[tf(fn.decl.Type.Func):tf(fn.decl.Body.Lbrace)])
+	text := string(fn.file.src[tf(fn.typ.Func):tf(fn.body.Lbrace)])
 	return strings.Join(strings.Fields(text), " ")
+}
+
+// receiver returns the function's receiver as written, or nil.
+func (fn *Function) receiver() *ast.FieldList {
+	if fn.decl == nil || fn.decl.Recv == nil || len(fn.decl.Recv.List) == 0 {
+		return nil
+	}
+	return fn.decl.Recv
 }
 
 // sourceText returns the function with its doc comment as written.
 func (fn *Function) sourceText() string {
-	from := fn.decl.Pos()
-	if fn.decl.Doc != nil {
+	from := fn.typ.Func
+	if fn.decl != nil && fn.decl.Doc != nil {
 		from = fn.decl.Doc.Pos()
 	}
-	return string(fn.file.src[fn.file.offsetOf(from):fn.file.offsetOf(fn.decl.End())])
+	return string(fn.file.src[fn.file.offsetOf(from):fn.file.offsetOf(fn.body.End())])
 }
 
 // offsetOf returns the byte offset of a position in the file's text.

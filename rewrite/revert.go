@@ -22,6 +22,8 @@ import (
 //   - names of results, parameters and receivers that had none are monitorR0,
 //     monitorP0 and monitorV; those that were blank are monitorBlankR0 and so on.
 //     Underscores follow where the package uses such a name itself.
+//   - in a body there may be up to three statements with marks: what joins a
+//     call that handed the literal over, what records, what notes the call.
 const (
 	markOpen  = "/*monitor:generated"
 	markClose = "*/"
@@ -71,7 +73,7 @@ func revertSource(path string, src []byte) ([]byte, error) {
 	}
 	r := &reverter{fset: fset, src: src, marks: marksOf(file)}
 	r.revertSpawns(file)
-	if r.revertHandovers(file); len(r.edits.list) > 0 {
+	if r.revertLiterals(file); len(r.edits.list) > 0 {
 		// What comes out is looked at anew: a body may be folded around them.
 		without, err := r.edits.apply(src)
 		if err != nil {
@@ -139,7 +141,61 @@ func (r *reverter) function(fn *ast.FuncDecl) {
 		return
 	}
 	words := r.remove(c, fn.Body, fn.Body.List[0])
-	r.signature(fn, slices.Contains(words, markParens))
+	r.signature(fn.Recv, fn.Type, slices.Contains(words, markParens))
+}
+
+// revertLiterals takes out what is marked in literals, and what notes the call
+// in functions: a statement of each body, innermost bodies first, since one that
+// is folded must have nothing to take out within it.
+func (r *reverter) revertLiterals(file *ast.File) {
+	var bodies []*ast.BlockStmt
+	edits := make(map[*ast.BlockStmt]func())
+	add := func(body *ast.BlockStmt, edit func()) {
+		bodies = append(bodies, body)
+		edits[body] = edit
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncDecl:
+			if mark, stmt := r.notedIn(n.Body); mark != nil {
+				add(n.Body, func() { r.remove(mark, n.Body, stmt) })
+			}
+		case *ast.FuncLit:
+			if edit := r.literal(n); edit != nil {
+				add(n.Body, edit)
+			}
+		}
+		return true
+	})
+	for i, body := range bodies { // in the order of the source
+		if i+1 == len(bodies) || bodies[i+1].Pos() > body.End() {
+			edits[body]()
+		}
+	}
+}
+
+// literal returns what takes the next marked statement out of a literal, or nil.
+func (r *reverter) literal(lit *ast.FuncLit) func() {
+	if mark, stmt := r.joinedIn(lit.Body); mark != nil {
+		return func() { r.remove(mark, lit.Body, stmt) }
+	}
+	if mark, stmt := recordedIn(r.marks, lit.Body); mark != nil {
+		return func() { r.signature(nil, lit.Type, slices.Contains(r.remove(mark, lit.Body, stmt), markParens)) }
+	}
+	if mark, stmt := r.notedIn(lit.Body); mark != nil {
+		return func() { r.remove(mark, lit.Body, stmt) }
+	}
+	return nil
+}
+
+// markBetween returns the last mark between two positions, or nil.
+func markBetween(marks []*ast.Comment, from, to token.Pos) (mark *ast.Comment) {
+	for _, c := range marks {
+		if from < c.Pos() && c.Pos() < to {
+			mark = c
+		}
+	}
+	return mark
 }
 
 // remove takes a marked statement out of a body and returns the words of its mark.
@@ -196,10 +252,10 @@ func (r *reverter) foldBody(block *ast.BlockStmt, stmt ast.Stmt, spaces int) {
 }
 
 // signature takes out the names that generate gave.
-func (r *reverter) signature(fn *ast.FuncDecl, parens bool) {
-	r.fields(fn.Recv)
-	r.fields(fn.Type.Params)
-	results := fn.Type.Results
+func (r *reverter) signature(recv *ast.FieldList, typ *ast.FuncType, parens bool) {
+	r.fields(recv)
+	r.fields(typ.Params)
+	results := typ.Results
 	if parens && results != nil && results.NumFields() == 1 && results.Opening.IsValid() {
 		r.edits.replace(r.offset(results.Opening), r.offset(results.Opening)+1, "")
 		r.edits.replace(r.offset(results.Closing), r.offset(results.Closing)+1, "")

@@ -21,13 +21,13 @@ func (c *companion) typeText(t types.Type) string {
 // instance returns the type arguments with which the functions of fn call each
 // other, in brackets, or "".
 func (c *companion) instance(fn *Function) string {
-	cl := call{typeArgs: typeParamNames(fn.sig)}
+	cl := call{typeArgs: typeParamNames(fn.params)}
 	return c.renamed(cl.instance())
 }
 
-func typeParamNames(sig *types.Signature) []string {
+func typeParamNames(list []*types.TypeParam) []string {
 	var names []string
-	for _, tp := range typeParams(sig) {
+	for _, tp := range list {
 		names = append(names, tp.Obj().Name())
 	}
 	return names
