@@ -32,6 +32,7 @@ var errSlow = errors.New("planned from the start")
 // first. The plan has no Packages, only what is to be said about them.
 func (o *Overlay) Record(ctx context.Context, sel Selection, build *Build) (*Plan, error) {
 	b := &recordedBuild{overlay: o, sel: sel, build: build, fset: token.NewFileSet()}
+	b.common = b.commonKey()
 	plan, err := b.record(ctx)
 	if !errors.Is(err, errSlow) {
 		return plan, err
@@ -49,6 +50,7 @@ type recordedBuild struct {
 	build   *Build
 	fset    *token.FileSet
 	listing *listing
+	common  string // commonKey
 	imports *exportImporter
 	report  *report
 	mu      sync.Mutex // of report

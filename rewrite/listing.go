@@ -16,9 +16,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // listing is which packages of the user's modules a build has. It holds as long
@@ -146,9 +149,13 @@ func (l *listing) holds(b *recordedBuild) bool {
 	if err != nil || !maps.EqualFunc(dirs, l.Dirs, slices.Equal) {
 		return false
 	}
-	for path, old := range l.Files {
-		now, err := l.read(path, old)
-		if err != nil || now.Header != old.Header {
+	states, err := l.readAll(slices.Collect(maps.Keys(l.Files)))
+	if err != nil {
+		return false
+	}
+	for path, now := range states {
+		old := l.Files[path]
+		if now.Header != old.Header {
 			return false
 		}
 		if now != old {
@@ -220,18 +227,42 @@ func goFileNames(dir string) ([]string, error) {
 	return names, nil
 }
 
-// read returns the state of a file, what is known of it from before if its text is the same.
-func (l *listing) read(path string, old fileState) (fileState, error) {
-	src, err := os.ReadFile(path)
-	if err != nil {
-		return fileState{}, err
+// readAll reads files, several at once, and returns their states.
+func (l *listing) readAll(paths []string) (map[string]fileState, error) {
+	type read struct {
+		src   []byte
+		state fileState
+		err   error
 	}
-	l.text[path] = src
+	reads := make([]read, len(paths))
+	var next atomic.Int64
+	var readers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		readers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(paths)); i = next.Add(1) - 1 {
+				src, err := os.ReadFile(paths[i])
+				reads[i] = read{src, stateOf(src, l.Files[paths[i]]), err}
+			}
+		})
+	}
+	readers.Wait()
+	states := make(map[string]fileState, len(paths))
+	for i, r := range reads {
+		if r.err != nil {
+			return nil, r.err
+		}
+		l.text[paths[i]], states[paths[i]] = r.src, r.state
+	}
+	return states, nil
+}
+
+// stateOf returns the state of a file, what is known of it from before if its text is the same.
+func stateOf(src []byte, old fileState) fileState {
 	hash := textHash(src)
 	if hash == old.Hash {
-		return old, nil
+		return old
 	}
-	return fileState{Hash: hash, Header: textHash(fileHeader(src)), Directive: directiveLike.Match(src)}, nil
+	return fileState{Hash: hash, Header: textHash(fileHeader(src)), Directive: directiveLike.Match(src)}
 }
 
 // fileHeader returns the part of a file that decides whether and with what it is built.
@@ -362,16 +393,16 @@ func (l *listing) look(b *recordedBuild) (err error) {
 	if l.Dirs, err = b.folders(known); err != nil {
 		return err
 	}
+	var paths []string
 	for dir, names := range l.Dirs {
 		for _, name := range names {
-			if path := filepath.Join(dir, name); strings.HasSuffix(name, ".go") {
-				if l.Files[path], err = l.read(path, fileState{}); err != nil {
-					return err
-				}
+			if strings.HasSuffix(name, ".go") {
+				paths = append(paths, filepath.Join(dir, name))
 			}
 		}
 	}
-	return nil
+	l.Files, err = l.readAll(paths)
+	return err
 }
 
 // compileImports has the go command compile what the tasks import from other

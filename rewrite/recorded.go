@@ -45,13 +45,16 @@ func (r *recordedPackage) addTo(plan *Plan, o *Overlay) {
 	}
 }
 
+// commonKey is what the keys of all packages of a build have in common.
+func (b *recordedBuild) commonKey() string {
+	return fmt.Sprintf("%q %v %v %v %v %+v %q", toolVersion(), b.sel.All, b.sel.Include, b.sel.Exclude, b.sel.Generated, b.build.env, b.sel.BuildFlags)
+}
+
 // key is a hash of all that decides what becomes of a package.
 func (b *recordedBuild) key(t *packageTask) string {
 	h := sha256.New()
 	p := t.pkg
-	fmt.Fprintf(h, "%q %q %q %q\n", toolVersion(), p.ImportPath, p.Dir, p.Module.GoVersion)
-	fmt.Fprintf(h, "%v %v %v %v %v\n", t.candidate, b.sel.All, b.sel.Include, b.sel.Exclude, b.sel.Generated)
-	fmt.Fprintf(h, "%+v %q\n", b.build.env, b.sel.BuildFlags)
+	fmt.Fprintf(h, "%s %q %q %q %v\n", b.common, p.ImportPath, p.Dir, p.Module.GoVersion, t.candidate)
 	// Names in any file of the folder are taken, in test files too; assembly may call any function.
 	for _, name := range b.listing.Dirs[p.Dir] {
 		hash := b.listing.Files[p.path(name)].Hash

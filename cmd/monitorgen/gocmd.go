@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"sort"
 	"strings"
 	"syscall"
@@ -79,6 +80,10 @@ func (e *env) goCommand(ctx context.Context, verb string, args []string, records
 	return e.record(ctx, g, func(environ []string) int { return e.execGo(ctx, goArgs, environ) })
 }
 
+// fewCollections is the garbage collector's target while a build is planned: most
+// plans are made before the first collection would be over.
+const fewCollections = 400
+
 // prepare makes the overlay and returns the go command's arguments.
 func (e *env) prepare(ctx context.Context, verb string, g *goLine) ([]string, int) {
 	sel, err := g.selection()
@@ -103,7 +108,9 @@ func (e *env) prepare(ctx context.Context, verb string, g *goLine) ([]string, in
 	if err := overlay.AddRuntime(build, monitorgen.RuntimeSource); err != nil {
 		return nil, e.failf("%v", err)
 	}
+	percent := debug.SetGCPercent(fewCollections)
 	plan, err := overlay.Record(ctx, sel, build)
+	debug.SetGCPercent(percent)
 	if err != nil {
 		return nil, e.reportPlanError(err, false)
 	}

@@ -9,8 +9,8 @@ import (
 
 // generatedModule is a module of many packages in layers, as programs have
 // them: each package imports some of the layer below and of the standard
-// library, has types, methods and functions of some length. One function in
-// eight has a directive.
+// library, has types, methods and functions of some length. Two functions of
+// every eighth package have a directive, the edited one among them.
 type generatedModule struct {
 	packages int
 	lines    int // written by the last write
@@ -21,6 +21,7 @@ const (
 	packagesPerLayer = 20
 	filesPerPackage  = 2
 	typesPerFile     = 2
+	directiveEvery   = 8 // packages
 )
 
 // write puts the module into dir.
@@ -59,7 +60,8 @@ func (m *generatedModule) write(dir string) error {
 
 // edit changes one value in the body of a function in the middle of the module.
 func (m *generatedModule) edit(dir string, turn int) error {
-	path := filepath.Join(dir, fmt.Sprintf("p%03d", m.packages/2), "f1.go")
+	middle := m.packages/2 - m.packages/2%directiveEvery + directiveEvery/2
+	path := filepath.Join(dir, fmt.Sprintf("p%03d", middle), "f1.go")
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -73,6 +75,14 @@ func (m *generatedModule) edit(dir string, turn int) error {
 	eol := at + bytes.IndexByte(text[at:], '\n')
 	edited := append(append(bytes.Clone(text[:at]), fmt.Sprint(turn)...), text[eol:]...)
 	return os.WriteFile(path, edited, 0o600)
+}
+
+// directive returns what stands above a function of package p.
+func directive(p int) string {
+	if p%directiveEvery == directiveEvery/2 {
+		return "//\n//monitor:trace\n"
+	}
+	return ""
 }
 
 func sourceFile(p, f int) string {
@@ -92,7 +102,7 @@ func sourceFile(p, f int) string {
 	for t := range typesPerFile {
 		fmt.Fprintf(&b, typeText, fmt.Sprintf("%d%d", f, t))
 	}
-	fmt.Fprintf(&b, "\n// Run%d does what the package is for.\n//\n//monitor:trace\nfunc Run%d(name string, n int) (string, error) {\n\tconst seed = 1\n", f, f)
+	fmt.Fprintf(&b, "\n// Run%d does what the package is for.\n%sfunc Run%d(name string, n int) (string, error) {\n\tconst seed = 1\n", f, directive(p), f)
 	fmt.Fprintf(&b, "\tif name == \"\" {\n\t\treturn \"\", errEmpty%d\n\t}\n\tvar out []string\n", f)
 	for t := range typesPerFile {
 		fmt.Fprintf(&b, "\t{\n\t\tx := New%d%d(name, n+seed)\n\t\tx.Add(\"a\", n)\n\t\tout = append(out, x.String())\n\t}\n", f, t)
