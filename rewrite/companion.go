@@ -124,7 +124,7 @@ func (c *companion) family(name string) string {
 
 // companionSuffixes are what the names of a function's companions end in, the
 // one that its statement calls first apart.
-var companionSuffixes = []string{"Enter", "End", "Done"}
+var companionSuffixes = []string{"Enter", "End", "Done", "Arguments", "Results"}
 
 // flushOnly writes what is deferred in a main function that is not recorded.
 func (c *companion) flushOnly(name string) {
@@ -164,11 +164,7 @@ func (c *companion) enter(fn *Function, cl *call) {
 	c.stmt("s = %s.Define(%#x, %s, %q)", c.runtime, fn.Key, c.describe, fn.Options.runtimeText(fn.Process, fn.fails()))
 	c.close("}")
 	c.open("if e := s.Enter(&c); e != nil {")
-	for i, v := range fn.values {
-		if !v.output && v.record {
-			c.encode(fn, v, "a"+strconv.Itoa(i))
-		}
-	}
+	c.encodeValues(fn, false, cl.enter+"Arguments", params, args)
 	c.stmt("e.Entered()")
 	c.close("}")
 	c.stmt("return")
@@ -217,23 +213,24 @@ func (c *companion) end(fn *Function, cl *call) {
 	c.close("}")
 	for i, v := range fn.values {
 		if v.isError {
-			c.open("if *r%d != nil {", i)
+			c.open("if %s {", c.isFailure(fmt.Sprintf("(*r%d)", i), v.typ))
 			c.stmt("c.Fail(*r%d)", i)
 			c.close("}")
 		}
 	}
 	if recorded {
 		c.open("if e := c.Results(); e != nil {")
-		for i, v := range fn.values {
-			if v.output && v.record {
-				c.encode(fn, v, fmt.Sprintf("(*r%d)", i))
-			}
-		}
+		c.encodeValues(fn, true, cl.enter+"Results", params[1:], args[1:])
 		c.close("}")
 	}
 	c.iterations(fn, cl)
 	c.stmt("c.Commit()")
 	c.close("}\n")
+}
+
+// encoding returns how a value of a function is encoded.
+func (c *companion) encoding(fn *Function, v *value) *encoding {
+	return &encoding{companion: c, mask: fn.Options.Mask, deep: v.deep, receiver: v.isReceiver && !v.deep, private: true, output: v.output}
 }
 
 // encode writes the statements for one value of a function.
@@ -246,7 +243,7 @@ func (c *companion) encode(fn *Function, v *value, expr string) {
 		c.stmt("e.Any(%s)", expr)
 		return
 	}
-	en := &encoding{companion: c, mask: fn.Options.Mask, deep: v.deep, receiver: v.isReceiver && !v.deep}
+	en := c.encoding(fn, v)
 	if c.byPointer(v) && !v.output {
 		expr = "(*" + expr + ")"
 	}
@@ -355,7 +352,7 @@ var doubleParens = regexp.MustCompile(`\(\((\*[ar][0-9]+)\)\)`)
 
 // generation is the version of the contract between generated code and
 // package runtime; it equals runtime.Generation.
-const generation = 4
+const generation = 5
 
 // description returns the manifest as a Go string literal.
 func (c *companion) description() (string, error) {

@@ -19,9 +19,13 @@ type encoding struct {
 	// receiver is set while the receiver is encoded: its own methods are not
 	// called, since one of them may be the function that is being recorded.
 	receiver bool
-	level    int  // how many struct types are around this one
-	nested   int  // how many lists and pointers are, inside of its encoder
-	foreign  bool // a struct around this value has a type that cannot be named here
+	// private is set while a variable of the function itself is encoded: nobody
+	// else writes it. What it leads to is not, see shared.go.
+	private bool
+	output  bool // a result is encoded: closures may know its variable
+	level   int  // how many struct types are around this one
+	nested  int  // how many lists and pointers are, inside of its encoder
+	foreign bool // a struct around this value has a type that cannot be named here
 }
 
 // secretName matches names whose values are masked, underscores left out.
@@ -74,7 +78,8 @@ func isByte(t types.Type) bool {
 // without side effects of type t.
 func (en *encoding) value(expr string, t types.Type) {
 	en.nested++
-	defer func() { en.nested-- }()
+	private := en.private
+	defer func() { en.nested, en.private = en.nested-1, private }()
 	switch {
 	case en.nested > maxNested:
 		en.stmt("e.Cut()")
@@ -115,19 +120,8 @@ func (en *encoding) method(expr string, t types.Type) bool {
 	if en.receiver {
 		return false
 	}
-	if isError(t) {
-		switch t.Underlying().(type) {
-		case *types.Interface:
-			en.stmt("e.Error(%s)", expr)
-			return true
-		case *types.Pointer:
-			en.open("if %s == nil {", expr)
-			en.stmt("e.Nil()")
-			en.open("} else {")
-			en.stmt("e.Error(%s)", expr)
-			en.close("}")
-			return true
-		}
+	if en.private && isError(t) && en.errorText(expr, t) {
+		return true
 	}
 	if b, ok := t.Underlying().(*types.Basic); ok && hasString(t) && b.Kind() != types.UnsafePointer {
 		if isTypeParam(t) {
@@ -139,6 +133,27 @@ func (en *encoding) method(expr string, t types.Type) bool {
 	return false
 }
 
+// errorText encodes an error by its text, if it is one.
+func (en *encoding) errorText(expr string, t types.Type) bool {
+	switch t.Underlying().(type) {
+	case *types.Interface:
+		en.stmt("e.Error(%s)", expr)
+		return true
+	case *types.Struct, *types.Array:
+		return false // what it is made of says more, and the call's exception has the text
+	}
+	en.open("if %s {", en.isFailure(expr, t))
+	en.stmt("e.Error(%s)", expr)
+	en.open("} else {")
+	if _, ok := t.Underlying().(*types.Basic); ok {
+		en.structure(expr, t)
+	} else {
+		en.stmt("e.Nil()")
+	}
+	en.close("}")
+	return true
+}
+
 func isTypeParam(t types.Type) bool {
 	_, ok := types.Unalias(t).(*types.TypeParam)
 	return ok
@@ -148,7 +163,41 @@ var errorInterface = types.Universe.Lookup("error").Type().Underlying().(*types.
 
 // isError tells whether a value of type t is an error.
 func isError(t types.Type) bool {
-	return !isTypeParam(t) && types.Implements(t, errorInterface)
+	return !isTypeParam(t) && implementsError(t)
+}
+
+func implementsError(t types.Type) bool { return types.Implements(t, errorInterface) }
+
+// isFailure returns the condition under which an error of the type is one: its
+// zero value says that there is none, as nil does.
+func (c *companion) isFailure(expr string, t types.Type) string {
+	if isTypeParam(t) {
+		return "!" + c.runtime + ".Zero(" + addressOf(expr) + ")"
+	}
+	address := addressOf(expr)
+	expr = withoutParens(expr)
+	switch u := t.Underlying().(type) {
+	case *types.Struct, *types.Array:
+		return "!" + c.runtime + ".Zero(" + address + ")"
+	case *types.Basic:
+		switch info := u.Info(); {
+		case info&types.IsBoolean != 0:
+			return c.predeclared("bool") + "(" + expr + ")"
+		case info&types.IsString != 0:
+			return expr + ` != ""`
+		case info&types.IsNumeric != 0:
+			return expr + " != 0"
+		}
+	}
+	return expr + " != nil"
+}
+
+// withoutParens turns (*r1) into *r1, for use beside an operator of lower rank.
+func withoutParens(expr string) string {
+	if inner, ok := strings.CutPrefix(expr, "(*"); ok && strings.Count(expr, "(") == 1 && strings.HasSuffix(inner, ")") {
+		return "*" + inner[:len(inner)-1]
+	}
+	return expr
 }
 
 func hasString(t types.Type) bool {
@@ -168,7 +217,7 @@ func hasString(t types.Type) bool {
 // structure encodes a value by what its type is made of.
 func (en *encoding) structure(expr string, t types.Type) {
 	if isTypeParam(t) {
-		en.stmt("e.Any(%s)", expr)
+		en.dynamic(expr)
 		return
 	}
 	switch u := t.Underlying().(type) {
@@ -195,7 +244,7 @@ func (en *encoding) structure(expr string, t types.Type) {
 	case *types.Signature:
 		en.stmt("e.Func(%s == nil)", expr)
 	case *types.Interface:
-		en.stmt("e.Any(%s)", expr)
+		en.dynamic(expr)
 	default:
 		en.stmt("e.Opaque(%q)", types.TypeString(t, packageName))
 	}
@@ -234,6 +283,8 @@ func (en *encoding) basic(expr string, t types.Type, b *types.Basic) {
 		plain("Float64", types.Float64)
 	case info&types.IsComplex != 0:
 		plain("Complex", types.Complex128)
+	case info&types.IsString != 0 && !en.private:
+		en.sharedString(expr, t)
 	case info&types.IsString != 0:
 		plain("String", types.String)
 	case b.Kind() == types.UnsafePointer:
@@ -251,6 +302,8 @@ func (en *encoding) pointer(expr string, p *types.Pointer) {
 		en.stmt("e.Pointer(%s(%s))", unsafePointer, expr)
 		return
 	}
+	expr = en.own("p", expr)
+	en.private = false
 	en.open("if e.Pointee(%s(%s)) {", unsafePointer, expr)
 	en.value("(*"+expr+")", p.Elem())
 	en.stmt("e.EndPointee()")
@@ -258,6 +311,8 @@ func (en *encoding) pointer(expr string, p *types.Pointer) {
 }
 
 func (en *encoding) slice(expr string, t types.Type, s *types.Slice) {
+	expr, closing := en.wholeSlice(expr)
+	defer closing()
 	switch {
 	case isByte(s.Elem()) && types.Identical(s.Elem().Underlying(), s.Elem()):
 		if !types.Identical(t, types.NewSlice(types.Typ[types.Byte])) {
@@ -274,6 +329,7 @@ func (en *encoding) slice(expr string, t types.Type, s *types.Slice) {
 		en.stmt("e.EndList()")
 		en.close("}")
 	default:
+		en.private = false
 		en.elements(expr, s.Elem(), fmt.Sprintf("%s == nil", expr))
 	}
 }

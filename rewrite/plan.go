@@ -584,7 +584,7 @@ func (c *candidate) values(fn *Function) []*value {
 	o := fn.Options
 	for i, v := range vs {
 		v.output = i >= inputs
-		v.isError = v.output && isError(v.typ) && canBeNil(v.typ)
+		v.isError = v.output && implementsError(v.typ) && !hasBlankTypeArgs(v.typ)
 		v.deep = slices.Contains(o.Deep, v.name)
 		v.iterated = fn.isIterated(v)
 		if v.output {
@@ -677,15 +677,6 @@ func listValues(list *ast.FieldList, tuple *types.Tuple, letter, label string) [
 		}
 	}
 	return vs
-}
-
-// canBeNil tells whether an error of this type can say "no error".
-func canBeNil(t types.Type) bool {
-	switch t.Underlying().(type) {
-	case *types.Interface, *types.Pointer:
-		return true
-	}
-	return false
 }
 
 // isSequence tells whether t is a function of the shape of iter.Seq or iter.Seq2.

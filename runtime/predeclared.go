@@ -44,3 +44,10 @@ func hasLength(v reflect.Value) bool {
 	}
 	return false
 }
+
+// Zero tells whether p points at the zero value of its type, which for an error
+// that is a struct or a type parameter says that there is none. p does not
+// escape. For generated code.
+//
+//go:norace
+func Zero(p interface{}) bool { return reflect.ValueOf(hide(p)).Elem().IsZero() }

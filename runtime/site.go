@@ -7,7 +7,7 @@ import (
 
 // Generation is the version of what generated code and this package expect of
 // each other. Code that was generated for another one does not compile.
-const Generation = 4
+const Generation = 5
 
 // Site is a function that can be recorded. For generated code.
 type Site struct {

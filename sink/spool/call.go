@@ -20,13 +20,17 @@ type Call struct {
 	Duration  int64 // nanoseconds
 	Depth     uint16
 	Flags     uint8  // wire.Flag bits
-	Exception string // error text, or "panic: value", an empty line and the stack; "" for none
+	Exception string // error text, or "panic: value", an empty line and the stack, or LeftByGoexit; "" for none
 	Data      string // JSON array of arguments, then results, in the order of Function.Data; "" when none were recorded
 }
 
 // MaxCallID is the highest id that a call may have: a store may keep run and
 // call in one 64-bit key.
 const MaxCallID = 1<<40 - 1
+
+// LeftByGoexit is the exception of a call that runtime.Goexit left. It has not
+// failed: it is how a goroutine ends itself, and a test with FailNow or Skip.
+const LeftByGoexit = "runtime.Goexit"
 
 // Failed reports whether the call ended in an error or a panic.
 func (c *Call) Failed() bool { return c.Flags&(wire.FlagError|wire.FlagPanic) != 0 }

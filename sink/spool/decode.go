@@ -93,9 +93,12 @@ func (c *cursor) part(n uint32) []byte {
 }
 
 func (d *decoder) exception(flags uint8, message, stack []byte) string {
-	if flags&wire.FlagPanic != 0 {
+	switch {
+	case flags&wire.FlagPanic != 0:
 		d.text = append(append(d.text[:0], "panic: "...), message...)
-	} else {
+	case flags&wire.FlagGoexit != 0:
+		d.text = append(d.text[:0], LeftByGoexit...)
+	default:
 		d.text = append(d.text[:0], message...)
 	}
 	if len(stack) > 0 {
