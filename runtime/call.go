@@ -275,6 +275,7 @@ func (c *Call) Commit() {
 		g.ending = ending{} // keeps nothing of the user's alive
 	}
 	if c.index == 0 {
+		g.surfaced = surfaced{}
 		g.left()
 	}
 	c.g = nil
@@ -322,6 +323,7 @@ func (g *goroutine) write(f *frame) {
 	if len(end.text) > maxErrorText {
 		end.text = end.text[:maxErrorText]
 	}
+	g.keepStack(f)
 	values := e.n
 	e.append(end.text)
 	e.appendBytes(end.stack)

@@ -28,10 +28,12 @@ type goroutine struct {
 	nextID, lastID uint64 // call ids it may give out
 	seed           uint64 // of random
 
-	ending  ending
-	raised  raised
-	showing showing
-	encoder Encoder
+	ending   ending
+	surfaced surfaced
+	stackRef [8]byte // the stack of the call that ends, as its record has it
+	raised   raised
+	showing  showing
+	encoder  Encoder
 }
 
 // frame is one open call. Its record is in the encoder's buffer from start on:

@@ -40,7 +40,7 @@ func leftBy(skip int) exit {
 }
 
 // unreadable stands for a panic's value where it cannot be had without recover.
-const unreadable = "panic (value not readable on this platform)"
+const unreadable = "(value not readable on this platform)"
 
 // panicText is the text of a panic's value, as a crash would print it.
 //

@@ -19,6 +19,8 @@ type Site struct {
 	passed  uint64 // calls that passed a full lane, not yet reported; atomic
 	sampled uint64 // rate limit: second of the run, and calls in it; atomic
 
+	stackWindow, stackLooks uint32 // see mayLook
+
 	siteOptions
 	pkg   *description
 	run   *spool // that has the definition

@@ -27,7 +27,8 @@ type spool struct {
 	normal      []shard
 	errors      []shard
 
-	open openCalls
+	open   openCalls
+	stacks errorStacks
 
 	// growing is held while a segment is made: one at a time, and with the
 	// race detector's knowledge.

@@ -12,7 +12,7 @@ const errorsUsage = `usage: monitorgen errors [flags] [FILE]
 
 Errors shows the newest calls that ended in an error or a panic, newest first:
 when, which call, with what arguments and results, and the error's text or the
-panic's value and stack. FILE is a database, monitor.db if not named.
+panic's value and stack; of an error, where it surfaced. FILE is a database, monitor.db if not named.
 
 	monitorgen errors -since 1h -func Submit
 
@@ -58,6 +58,15 @@ func runErrors(ctx context.Context, e *env, args []string) int {
 	return exitDone
 }
 
+// printStack prints where an error surfaced, one line for each function.
+func (e *env) printStack(stack string) {
+	lines := strings.Split(strings.TrimSuffix(stack, "\n"), "\n")
+	for i := 0; i+1 < len(lines); i += 2 {
+		name := strings.TrimSuffix(lines[i], "(...)")
+		fmt.Fprintf(e.stdout, "    at %s  %s\n", name[strings.LastIndexByte(name, '/')+1:], e.shortPath(strings.TrimSpace(lines[i+1])))
+	}
+}
+
 // printError prints a line about the call and below it the whole exception.
 func (e *env) printError(c *query.Call) {
 	fmt.Fprintf(e.stdout, "%s  %s  %s  %s  call %s\n", clockTime(c.Start), e.statusText(true), c.Process, humanDuration(c.Duration), c.ID)
@@ -65,6 +74,7 @@ func (e *env) printError(c *query.Call) {
 		line = strings.ReplaceAll(strings.TrimRight(line, "\n"), "\t", "  ")
 		fmt.Fprintln(e.stdout, strings.TrimRight("  "+oneLine(line), " "))
 	}
+	e.printStack(c.Stack)
 	for _, v := range c.Arguments {
 		fmt.Fprintf(e.stdout, "    %s = %s\n", v.Name, cut(oneLine(v.Text()), 2*valueWidth))
 	}

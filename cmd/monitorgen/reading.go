@@ -93,6 +93,7 @@ type callEntry struct {
 	DurationNS int64        `json:"duration_ns"`
 	Status     string       `json:"status"`
 	Exception  string       `json:"exception,omitempty"`
+	Stack      string       `json:"stack,omitempty"`
 	Depth      int64        `json:"depth"`
 	Goroutine  int64        `json:"goroutine"`
 	Arguments  []valueEntry `json:"arguments"`
@@ -108,7 +109,7 @@ type valueEntry struct {
 
 // callNames documents callEntry in help texts.
 const callNames = `A call in JSON has call (RUN:CALL), parent, trace, process, group, ts (start, UTC),
-duration_ns, status (OK or ERR), exception, depth, goroutine, and arguments and
+duration_ns, status (OK or ERR), exception, stack (in errors: where one surfaced), depth, goroutine, and arguments and
 results: lists of {name, type, value}.
 `
 
@@ -116,7 +117,7 @@ func newCallEntry(c *query.Call) callEntry {
 	entry := callEntry{
 		Call: c.ID.String(), Trace: query.CallID{Run: c.ID.Run, Call: c.Trace}.String(),
 		Process: c.Process, Group: c.Group, TS: c.Start.Format(time.RFC3339Nano), DurationNS: int64(c.Duration),
-		Status: "OK", Exception: c.Exception, Depth: c.Depth, Goroutine: c.Goroutine,
+		Status: "OK", Exception: c.Exception, Stack: c.Stack, Depth: c.Depth, Goroutine: c.Goroutine,
 		Arguments: valueEntries(c.Arguments), Results: valueEntries(c.Results),
 	}
 	if c.Parent != 0 {

@@ -107,6 +107,7 @@ const (
 	KindCall    Kind = 5 // one call, complete
 	KindDrops   Kind = 6 // how many calls of a site the full normal lane did not take
 	KindLane    Kind = 8 // what has become of the records of a lane
+	KindStack   Kind = 9 // a stack on which calls return errors
 )
 
 // Flag bits of a call record.
@@ -116,6 +117,7 @@ const (
 	FlagGoexit  = 1 << 2 // the call was left by runtime.Goexit
 	FlagSampled = 1 << 3 // the sample had left this call out, an error brought it in: no arguments
 	FlagCut     = 1 << 4 // some value was cut because the record was full
+	FlagStack   = 1 << 5 // the stack is the u64 hash of a KindStack record
 )
 
 // The small records. "string" is u32 length and bytes, "pairs" is u32 count and
@@ -125,6 +127,7 @@ const (
 //	KindPackage  at 16: u32 number in this run, string description (package manifest)
 //	KindSite     at 16: u32 number in this run, u32 number of its package, u64 key
 //	KindSource   at 16: string package path, string file name, string text
+//	KindStack    at 16: u64 hash, string text
 //	KindDrops    at 16: u32 site, u32 0, u64 calls dropped since the last such record, i64 wall clock ns
 //	KindLane     at 16: u32 lane, u32 0, i64 wall clock ns, and since the start of the run, u64 each: records
 //	                    enqueued, overflowed, recovered, dropped, bytes; bytes in use, bound, warnings (normal lane)

@@ -21,8 +21,18 @@ type Call struct {
 	Depth     uint16
 	Flags     uint8  // wire.Flag bits
 	Exception string // error text, or "panic: value", an empty line and the stack, or LeftByGoexit; "" for none
+	Stack     *Stack // where an error surfaced, nil if that is not known or not here; that of a panic is in Exception
 	Data      string // JSON array of arguments, then results, in the order of Function.Data; "" when none were recorded
 }
+
+// Stack is where a call returned an error. Calls that did so on the same one have
+// the same pointer, in one Run.
+type Stack struct {
+	Text   string            // two lines for each function, as in a traceback
+	Digest [sha256.Size]byte // of Text
+}
+
+func newStack(text string) *Stack { return &Stack{Text: text, Digest: sha256.Sum256([]byte(text))} }
 
 // MaxCallID is the highest id that a call may have: a store may keep run and
 // call in one 64-bit key.

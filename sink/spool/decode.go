@@ -36,7 +36,7 @@ func (d *decoder) keep(b []byte) string {
 	return d.block.String()[from:]
 }
 
-// call decodes a call record whole. errUnknownSite means that the definition
+// call decodes a call record whole. errUndefined means that the definition
 // lane has to be read on first.
 func (d *decoder) call(record []byte, c *Call) error {
 	if len(record) < wire.CallHeaderSize {
@@ -72,6 +72,15 @@ func (d *decoder) call(record []byte, c *Call) error {
 	stack := parts.part(u32(wire.CallStackLenAt))
 	if parts.bad || len(parts.b) >= wire.RecordAlign {
 		return errors.New("call: the lengths of its parts are wrong")
+	}
+	if c.Flags&wire.FlagStack != 0 {
+		if len(stack) != 8 {
+			return errors.New("call: a reference to a stack that is none")
+		}
+		if c.Stack, err = d.defs.stack(binary.LittleEndian.Uint64(stack)); err != nil {
+			return err
+		}
+		stack = nil
 	}
 	if c.Exception = d.exception(c.Flags, message, stack); c.Exception == "" && c.Failed() {
 		c.Exception = "error" // an error whose text is empty is one still

@@ -33,6 +33,7 @@ type definitions struct {
 	sites     map[uint32]site
 	functions map[uint32]*Function // by site, made at the first use
 	sources   map[sourceKey]*sourceFile
+	stacks    map[uint64]*Stack
 }
 
 type site struct {
@@ -49,6 +50,7 @@ func newDefinitions(id string) definitions {
 		sites:     map[uint32]site{},
 		functions: map[uint32]*Function{},
 		sources:   map[sourceKey]*sourceFile{},
+		stacks:    map[uint64]*Stack{},
 	}
 }
 
@@ -80,6 +82,12 @@ func (d *definitions) add(kind wire.Kind, body []byte) error {
 			return fmt.Errorf("source: %w", errShort)
 		}
 		d.sources[sourceKey{string(pkg), string(file)}] = &sourceFile{text: string(text)}
+	case wire.KindStack:
+		hash, text := c.u64(), c.text()
+		if c.bad {
+			return fmt.Errorf("stack: %w", errShort)
+		}
+		d.stacks[hash] = newStack(validText(text))
 	default:
 		return fmt.Errorf("a record of kind %d among the definitions", kind)
 	}
@@ -125,7 +133,16 @@ func (d *definitions) addRun(c *cursor) error {
 	return nil
 }
 
-var errUnknownSite = errors.New("a call of a function that was never defined")
+// stack returns the stack of a hash, nil if it was lost with a damaged segment.
+func (d *definitions) stack(hash uint64) (*Stack, error) {
+	s := d.stacks[hash]
+	if s == nil && !d.damaged {
+		return nil, fmt.Errorf("%w (stack %016x)", errUndefined, hash)
+	}
+	return s, nil
+}
+
+var errUndefined = errors.New("a call that refers to what was never defined")
 
 // function returns the function of a site. When definitions were lost with a
 // damaged segment, it gives the site a name of its own: the calls, errors
@@ -140,7 +157,7 @@ func (d *definitions) function(number uint32) (*Function, error) {
 		f = newFunction(&manifest.Package{}, &manifest.Function{Name: name, Process: name}, "", 0)
 	}
 	if f == nil {
-		return nil, fmt.Errorf("%w (site %d)", errUnknownSite, number)
+		return nil, fmt.Errorf("%w (site %d)", errUndefined, number)
 	}
 	d.functions[number] = f
 	return f, nil

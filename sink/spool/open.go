@@ -252,7 +252,7 @@ func (r *Run) addOpen(s *slotReader, all *OpenCalls) error {
 		}
 		var c Call
 		err = r.decoder.openCall(b, &c)
-		if errors.Is(err, errUnknownSite) {
+		if errors.Is(err, errUndefined) {
 			// Defined after the last Poll read the definitions, or never.
 			if err := r.readDefinitions(); err != nil {
 				return err
@@ -272,7 +272,7 @@ func (r *Run) addOpen(s *slotReader, all *OpenCalls) error {
 // maxOpenDepth is how many calls a goroutine can have open.
 const maxOpenDepth = 1 << 16
 
-// openCall decodes an open call. errUnknownSite means that the definition lane
+// openCall decodes an open call. errUndefined means that the definition lane
 // has to be read on first.
 func (d *decoder) openCall(b []byte, c *Call) error {
 	u32 := func(at int) uint32 { return binary.LittleEndian.Uint32(b[at:]) }

@@ -192,7 +192,7 @@ func (r *Run) Next(out *Record) error {
 			return err
 		}
 		err = r.decode(record, out)
-		if errors.Is(err, errUnknownSite) {
+		if errors.Is(err, errUndefined) {
 			// Defined after the last Poll read the definitions, or never.
 			if err := r.readDefinitions(); err != nil {
 				return err

@@ -62,6 +62,9 @@ func (s *Store) writeRows(ctx context.Context, b *sink.Batch) (map[[32]byte]int6
 	if err != nil {
 		return nil, err
 	}
+	if err := s.writeStacks(ctx, b); err != nil {
+		return nil, err
+	}
 	if err := s.writeDrops(ctx, b, ids); err != nil {
 		return nil, err
 	}

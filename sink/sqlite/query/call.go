@@ -51,6 +51,7 @@ type Call struct {
 	Duration       time.Duration
 	Failed         bool
 	Exception      string  // error text; "panic: " with value and stack for a panic
+	Stack          string  // where the error surfaced; only Errors looks for it
 	Arguments      []Value // as recorded: fewer than declared when some were left out
 	Results        []Value // none for a call that panicked
 
@@ -169,7 +170,25 @@ func (d *DB) newest(ctx context.Context, f Filter, limit int, also string) ([]*C
 // Errors returns the newest calls that ended in an error or a panic, newest
 // first, at most limit.
 func (d *DB) Errors(ctx context.Context, f Filter, limit int) ([]*Call, error) {
-	return d.newest(ctx, f, limit, "status = 1")
+	calls, err := d.newest(ctx, f, limit, "status = 1")
+	if err != nil {
+		return nil, err
+	}
+	if err := d.addStacks(ctx, calls); err != nil {
+		return nil, d.fail("read stacks", err)
+	}
+	return calls, nil
+}
+
+// addStacks gives calls the stacks that their errors surfaced on.
+func (d *DB) addStacks(ctx context.Context, calls []*Call) error {
+	for _, c := range calls {
+		err := d.db.QueryRowContext(ctx, "SELECT stack FROM error_stacks WHERE run_id = ? AND call_id = ?", c.ID.Run, c.ID.Call).Scan(&c.Stack)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Newest returns the calls that started last, newest first, at most limit.
