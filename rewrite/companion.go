@@ -147,7 +147,7 @@ func (c *companion) enter(fn *Function, cl *call) {
 		params = append(params, fmt.Sprintf("a%d %s", i, typ))
 		args = append(args, fmt.Sprintf("a%d", i))
 	}
-	signature := fmt.Sprintf("%s(%s) (c %s.Call)", c.typeParamList(fn.params), strings.Join(params, ", "), c.runtime)
+	signature := fmt.Sprintf("%s(%s) (c %s.Call)", c.typeParamList(fn.inferred(c, false)), strings.Join(params, ", "), c.runtime)
 	opens := cl.enter + "Enter"
 	c.line("//go:norace")
 	c.open("func %s%s {", cl.enter, signature)
@@ -191,7 +191,7 @@ func (c *companion) end(fn *Function, cl *call) {
 		params = append(params, fmt.Sprintf("r%d *%s", i, c.typeText(v.typ)))
 		args = append(args, fmt.Sprintf("r%d", i))
 	}
-	signature := fmt.Sprintf("%s(%s)", c.typeParamList(fn.params), strings.Join(params, ", "))
+	signature := fmt.Sprintf("%s(%s)", c.typeParamList(fn.inferred(c, true)), strings.Join(params, ", "))
 	done, below := cl.enter+"Done", 0
 	if cl.guard == "" {
 		below = 1
@@ -301,7 +301,7 @@ func (c *companion) describeFunction(fn *Function) {
 	for _, output := range []bool{false, true} {
 		for _, v := range fn.values {
 			if v.record && v.output == output {
-				d.Data = append(d.Data, manifest.Datum{Name: v.name, Type: types.TypeString(v.typ, packageName), Output: output})
+				d.Data = append(d.Data, manifest.Datum{Name: v.name, Type: cmpOr(v.text, types.TypeString(v.typ, packageName)), Output: output})
 			}
 		}
 	}

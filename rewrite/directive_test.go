@@ -60,7 +60,7 @@ func TestDiagnostics(t *testing.T) {
 		{"above a block with a literal", "package m\n\nfunc f() {\n\t//monitor:trace\n\tif true {\n\t\tfunc() {}()\n\t}\n}\n", `4:2: misplaced //monitor:trace`},
 		{"no such parameter of a literal", "package m\n\n//monitor:trace args=y\nvar f = func(x int) {}\n", `3:1: option args=y: f has no parameter "y"; did you mean "x"?`},
 		{"name for two literals", "package m\n\n//monitor:trace name=x\nvar f, g = func() {}, func() {}\n", `3:1: option name is for one function; the statement has 2 function literals`},
-		{"two traces of a literal", "package m\n\nfunc f() {\n\t//monitor:trace\n\t//monitor:trace\n\tfunc() {}()\n}\n", `5:2: a second //monitor:trace for the same statement`},
+		{"two traces of a literal", "package m\n\nfunc f() {\n\t//monitor:trace\n\t//monitor:trace\n\tfunc() {}()\n}\n", `5:2: a second //monitor:trace for the same function literal`},
 		{"skip above a literal", "package m\n\n//monitor:skip\nvar f = func() {}\n", `3:1: misplaced //monitor:skip`},
 		{"package below", "package m\n\n//monitor:package" + f, `3:1: misplaced //monitor:package`},
 		{"trace above the clause", "//monitor:trace\npackage m\n" + f, `1:1: misplaced //monitor:trace`},

@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -41,21 +46,64 @@ func TestEverything(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			p, err := parseTestPackage(pkg.ImportPath, "", mappedImporter{locked, pkg.ImportMap}, files)
+			p, err := parseTestPackage(pkg.ImportPath, languages[0], mappedImporter{locked, pkg.ImportMap}, files)
 			if err != nil {
 				t.Fatalf("as it is: %v", err)
 			}
-			plan, err := p.plan(Selection{All: true, Generated: true})
+			all := Selection{All: true, Generated: true}
+			plan, err := p.plan(all)
 			if err != nil {
 				t.Fatal(err)
 			}
-			n, err := p.fidelity(plan)
+			n, err := p.fidelity(plan, all)
 			if err != nil {
 				t.Fatal(firstLines(err.Error()))
 			}
 			t.Logf("%d functions recorded, %d left alone", n, len(plan.Skipped))
+			for path, src := range files {
+				files[path] = directLiterals(src)
+			}
+			if p, err = parseTestPackage(pkg.ImportPath, languages[0], mappedImporter{locked, pkg.ImportMap}, files); err != nil {
+				t.Fatalf("with directives: %v", err)
+			}
+			if plan, err = p.plan(Selection{}); err != nil {
+				t.Fatal(err)
+			}
+			if n, err = p.fidelity(plan, Selection{}); err != nil {
+				t.Fatal(firstLines(err.Error()))
+			}
+			t.Logf("%d literals recorded, %d left alone", n, len(plan.Skipped))
 		})
 	}
+}
+
+// directLiterals puts a directive above everything that may have one for its literals.
+func directLiterals(src []byte) []byte {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, "m.go", src, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return src
+	}
+	s := &literalScan{planner: &planner{plan: &Plan{Fset: fset}}, source: &sourceFile{syntax: file, src: src}}
+	s.scanLines()
+	var e edits
+	taken := make(map[*ast.FuncLit]bool)
+	for _, line := range slices.Sorted(maps.Keys(s.lines)) {
+		n := s.lines[line]
+		lits := outermostLiterals(n)
+		asked := slices.ContainsFunc(lits, func(lit *ast.FuncLit) bool { return taken[lit] })
+		for _, lit := range lits {
+			taken[lit] = taken[lit] || holdsLiterals(n)
+		}
+		if !asked && holdsLiterals(n) {
+			e.insert(fset.File(file.FileStart).Offset(fset.File(file.FileStart).LineStart(line)), "//monitor:trace\n")
+		}
+	}
+	out, err := e.apply(src)
+	if err != nil {
+		return src
+	}
+	return out
 }
 
 // firstLines cuts a message that carries whole files.

@@ -83,8 +83,8 @@ func (p *testPackage) plan(sel Selection) (*Plan, error) {
 }
 
 // fidelity checks both forms of the package and returns the number of
-// functions that are recorded.
-func (p *testPackage) fidelity(plan *Plan) (int, error) {
+// functions that are recorded. sel is what the plan was made with.
+func (p *testPackage) fidelity(plan *Plan, sel Selection) (int, error) {
 	if len(plan.Packages) == 0 {
 		return 0, nil
 	}
@@ -92,7 +92,7 @@ func (p *testPackage) fidelity(plan *Plan) (int, error) {
 	if err := p.overlayFidelity(pkg); err != nil {
 		return 0, fmt.Errorf("overlay: %w", err)
 	}
-	if err := p.inPlaceFidelity(pkg); err != nil {
+	if err := p.inPlaceFidelity(pkg, sel); err != nil {
 		return 0, fmt.Errorf("in place: %w", err)
 	}
 	return plan.Count(), nil
@@ -131,7 +131,7 @@ func (p *testPackage) overlayFidelity(pkg *Package) error {
 	return nil
 }
 
-func (p *testPackage) inPlaceFidelity(pkg *Package) error {
+func (p *testPackage) inPlaceFidelity(pkg *Package, sel Selection) error {
 	if pkg.GoVersion != "" && olderThan(pkg.GoVersion, 16) {
 		return nil // refused
 	}
@@ -162,11 +162,11 @@ func (p *testPackage) inPlaceFidelity(pkg *Package) error {
 		}
 		return err
 	}
-	return p.generatedTwice(texts, want)
+	return p.generatedTwice(texts, want, sel)
 }
 
 // generatedTwice makes sure that a run over what a run has written changes nothing.
-func (p *testPackage) generatedTwice(texts, want map[string][]byte) error {
+func (p *testPackage) generatedTwice(texts, want map[string][]byte, sel Selection) error {
 	clean := make(map[string][]byte)
 	for name, text := range texts {
 		if isCompanion(text) {
@@ -183,7 +183,7 @@ func (p *testPackage) generatedTwice(texts, want map[string][]byte) error {
 	if err != nil {
 		return fmt.Errorf("second run: %w", err)
 	}
-	plan, err := again.plan(Selection{All: true, Generated: true})
+	plan, err := again.plan(sel)
 	if err != nil {
 		return fmt.Errorf("second run: %w", err)
 	}

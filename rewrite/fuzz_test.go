@@ -150,11 +150,12 @@ func rewriteFidelity(src []byte, version string, imports types.Importer) error {
 	if back, err := revertSource("m.go", src); err != nil || !bytes.Equal(back, src) {
 		return errNotGo // instrumented already
 	}
-	plan, err := p.plan(Selection{All: true, Generated: true})
+	all := Selection{All: true, Generated: true}
+	plan, err := p.plan(all)
 	if ds, ok := AsDiagnostics(err); ok {
 		return positionsInside(ds, string(src))
 	}
-	_, err = p.fidelity(plan)
+	_, err = p.fidelity(plan, all)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -52,19 +53,22 @@ func (p *planner) literals(file *File, f *sourceFile, scope *packageScope, info 
 		return
 	}
 	s.scanLines()
-	taken := make(map[ast.Node]bool)
+	taken := make(map[*ast.FuncLit]bool)
 	for _, d := range above {
 		below := s.lines[ends[d]+1]
 		if !holdsLiterals(below) {
 			continue
 		}
 		d.used = true
-		if taken[below] {
-			p.report.add(d.pos, "a second //monitor:trace for the same statement")
+		lits := outermostLiterals(below)
+		if slices.ContainsFunc(lits, func(lit *ast.FuncLit) bool { return taken[lit] }) {
+			p.report.add(d.pos, "a second //monitor:trace for the same function literal")
 			continue
 		}
-		taken[below] = true
-		s.add(d, below)
+		for _, lit := range lits {
+			taken[lit] = true
+		}
+		s.add(d, below, lits)
 	}
 }
 
@@ -77,11 +81,17 @@ func (s *literalScan) scanLines() {
 		case nil, *ast.File, *ast.CommentGroup, *ast.Comment:
 			return n != nil && n == ast.Node(s.source.syntax)
 		}
-		if line := s.line(n.Pos()); s.lines[line] == nil {
+		if line := s.line(n.Pos()); s.lines[line] == nil && s.isFirst(n) {
 			s.lines[line] = n
 		}
 		return true
 	})
+}
+
+// isFirst tells whether a node has nothing in front of it on its line.
+func (s *literalScan) isFirst(n ast.Node) bool {
+	before := s.source.src[:n.Pos()-s.source.syntax.FileStart]
+	return len(bytes.TrimSpace(before[bytes.LastIndexByte(before, '\n')+1:])) == 0
 }
 
 // holdsLiterals tells whether a directive may stand above n: a statement
@@ -111,8 +121,7 @@ func outermostLiterals(n ast.Node) (found []*ast.FuncLit) {
 }
 
 // add puts the literals of a statement into the plan.
-func (s *literalScan) add(d *directive, below ast.Node) {
-	lits := outermostLiterals(below)
+func (s *literalScan) add(d *directive, below ast.Node, lits []*ast.FuncLit) {
 	if len(lits) > 1 && d.options.Name != "" {
 		s.report.add(d.pos, "option name is for one function; the statement has %d function literals", len(lits))
 	}
@@ -219,7 +228,7 @@ func (s *literalScan) literal(c *candidate, lit *ast.FuncLit) {
 		reason = c.hides(sig)
 	}
 	if reason == "" {
-		reason = s.unnamable(fn)
+		reason = s.hiddenTypeParam(fn)
 	}
 	if reason != "" {
 		s.plan.Skipped = append(s.plan.Skipped, Skipped{FullName: fn.FullName, Pos: fn.Pos, Reason: reason, Asked: true})
@@ -229,6 +238,7 @@ func (s *literalScan) literal(c *candidate, lit *ast.FuncLit) {
 	fn.Group = cmpOr(fn.Options.Group, s.file.pkg.Path)
 	fn.Key = functionKey(fn, s.initNumber(c.decl))
 	fn.values = c.values(fn)
+	fn.inferLocalTypes()
 	s.file.Functions = append(s.file.Functions, fn)
 }
 
@@ -249,9 +259,9 @@ func (c *candidate) leaveLiteral(lit *ast.FuncLit) string {
 	return ""
 }
 
-// unnamable returns which type of the literal the companion, outside of the
-// function around it, has no name for, or "".
-func (s *literalScan) unnamable(fn *Function) string {
+// hiddenTypeParam returns why the literal cannot name a type parameter of the
+// function around it, or "".
+func (s *literalScan) hiddenTypeParam(fn *Function) string {
 	scope := s.info.Scopes[fn.literal.Type]
 	for _, tp := range fn.params {
 		if scope == nil {
@@ -261,15 +271,44 @@ func (s *literalScan) unnamable(fn *Function) string {
 			return "the function around it declares another " + tp.Obj().Name() + " than its type parameter"
 		}
 	}
-	w := &nameWalk{pkg: s.file.pkg, seen: make(map[types.Type]bool)}
-	for _, tuple := range []*types.Tuple{fn.sig.Params(), fn.sig.Results()} {
-		for v := range tuple.Variables() {
-			if !w.named(v.Type()) {
-				return fmt.Sprintf("its type %s has no name outside of the function around it", types.TypeString(v.Type(), packageName))
-			}
+	return ""
+}
+
+// inferLocalTypes prepares the values whose types only the function around the
+// literal can name. In the companion such a type is a type parameter, which the
+// compiler infers; where the language has none, the value is not recorded.
+func (fn *Function) inferLocalTypes() {
+	pkg := fn.file.pkg
+	for i, v := range fn.values {
+		w := &nameWalk{pkg: pkg, seen: make(map[types.Type]bool)}
+		if w.named(v.typ) {
+			continue
+		}
+		v.text = types.TypeString(v.typ, packageName)
+		v.isError, v.iterated = false, false
+		if pkg.GoVersion != "" && olderThan(pkg.GoVersion, 18) || synchronised(v.typ, nil) && !isReference(v.typ) {
+			v.record = false
+			continue
+		}
+		name := fmt.Sprintf("monitorT%d", i)
+		for pkg.types.Scope().Lookup(name) != nil || slices.Contains(typeParamNames(fn.params), name) {
+			name += "_"
+		}
+		v.inferred = types.NewTypeParam(types.NewTypeName(token.NoPos, pkg.types, name, nil), types.NewInterfaceType(nil, nil))
+		v.typ = v.inferred
+	}
+}
+
+// inferred returns the type parameters of the companion's function for inputs
+// or for outputs: those that it is told, then those that are inferred.
+func (fn *Function) inferred(c *companion, output bool) []*types.TypeParam {
+	list := slices.Clone(fn.params)
+	for _, v := range fn.values {
+		if v.inferred != nil && v.output == output && v.record && (output || !c.masks(fn, v)) {
+			list = append(list, v.inferred)
 		}
 	}
-	return ""
+	return list
 }
 
 // initNumber counts the init functions of the file up to decl, if it is one.

@@ -294,7 +294,7 @@ var statementTexts = []string{
 	"defer func() { recover() }()", "if false { return }", "goto end; end:", "for { break }", "panic(1)", "type monitorT int; var _ monitorT", "var monitorCall int; _ = monitorCall",
 	"L: for range 3 { continue L }", "_ = func() (int, error) { return 1, nil }", "defer func() {}(); defer func() {}(); defer func() {}()", "{ }", ";", "const monitorR0 = 1; _ = monitorR0", "var a0, r0 = 1, 2; _, _ = a0, r0",
 	"\n//monitor:trace\nhl := func(a int, _ string) error { return nil }; _ = hl", "\n//monitor:trace\ngo func(int) {\n\tgo print(1)\n\thc := make(chan func(), 1); hv := 2; hc <- func() { print(hv) }\n}(1)",
-	"\n//monitor:trace\ndefer func() { recover() }()", "hc, hv := make(chan func(), 1), 1\n//monitor:trace\nhc <- func() { print(hv) }", "type ht int\n//monitor:trace\n_ = func(ht) {}",
+	"\n//monitor:trace\ndefer func() { recover() }()", "hc, hv := make(chan func(), 1), 1\n//monitor:trace\nhc <- func() { print(hv) }", "type ht struct{ error }\n//monitor:trace\n_ = func(ha ht, hb ...*ht) (ht, int, error) { return ha, 1, nil }",
 	"\n//monitor:trace\nhl := [...]func(int) int{ func(int) int { return 1 }, func(hx int) int { //monitor:trace\nreturn func() int { return hx }() } }; _ = hl",
 	"var hg interface{ Go(func()) }; hv := 1; if hg != nil { hg.Go(func() { print(hv) }) }",
 	"hc, hv := make(chan func(), 1), 1; hf := func() {\n\tprint(hv)\n}; hc <- hf; hc <- func() { // c\nfunc() { hc <- func() { print(hv) } }() }",

@@ -156,7 +156,7 @@ func (p *planner) pkg(src *sourcePackage) {
 	}
 	pkg := &Package{Path: src.PkgPath, Name: src.Name, Dir: src.dir(), types: src.Types, sizes: src.TypesSizes}
 	if src.Module != nil {
-		pkg.GoVersion = src.Module.GoVersion
+		pkg.GoVersion = cmpOr(src.Module.GoVersion, "1.16") // what a module without a go line means
 	}
 	for _, path := range src.IgnoredFiles {
 		p.excluded(path)
@@ -551,6 +551,10 @@ type value struct {
 	deep   bool
 	// iterated is set for a sequence whose iteration is recorded.
 	iterated bool
+	// inferred stands for a type that only the function around a literal can
+	// name, and text says which.
+	inferred *types.TypeParam
+	text     string
 
 	isReceiver bool
 	isError    bool

@@ -23,9 +23,9 @@ func (c *companion) encodeValues(fn *Function, output bool, name string, params,
 	c.stmt("%s%s(%s)", name, c.instance(fn), strings.Join(append([]string{"e"}, args...), ", "))
 	signature := strings.Join(append([]string{"e *" + c.runtime + ".Encoder"}, params...), ", ")
 	c.queue = append(c.queue, func() {
-		c.hideTypeParams(typeParams(fn.sig))
+		c.hideTypeParams(fn.params)
 		c.line("//go:norace")
-		c.open("func %s%s(%s) {", name, c.typeParamList(typeParams(fn.sig)), signature)
+		c.open("func %s%s(%s) {", name, c.typeParamList(fn.inferred(c, output)), signature)
 		c.stmt("defer e.Guard(%d).End()", c.countEncoded(fn, output))
 		c.encodeEach(fn, output)
 		c.close("}\n")
