@@ -32,6 +32,9 @@ func TestReturnAndError(t *testing.T) {
 		failed.flags != wire.FlagError || failed.err != "negative quantity" || failed.stack != "" {
 		t.Errorf("failed call: %+v", failed)
 	}
+	if !strings.HasPrefix(failed.surfaced, "github.com/monitorgen/monitorgen/runtime_test.price(") || good.surfaced != "" {
+		t.Errorf("the error surfaced on %q, none on %q", failed.surfaced, good.surfaced)
+	}
 	for _, c := range calls {
 		if c.id == 0 || c.trace != c.id || c.parent != 0 || c.depth != 0 {
 			t.Errorf("identity of a root: %+v", c)

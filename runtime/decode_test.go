@@ -22,6 +22,7 @@ type run struct {
 	packages map[uint32]string
 	sites    map[uint32]site
 	sources  map[string]string
+	stacks   map[uint64]string
 	calls    []call // in the order of lane, shard and segment
 	drops    map[uint64]uint64
 	lanes    map[wire.Lane]laneReport // the last ones
@@ -47,6 +48,7 @@ type call struct {
 	flags                      byte
 	args, results              string // values as decodeValues writes them
 	err, stack                 string
+	surfaced                   string // the stack that the record refers to
 }
 
 // readRun reads the only run of a spool folder.
@@ -76,7 +78,7 @@ func readRunFiles(t testing.TB, segments []string) *run {
 	t.Helper()
 	r := &run{
 		info: map[string][]string{}, packages: map[uint32]string{}, sites: map[uint32]site{},
-		sources: map[string]string{}, drops: map[uint64]uint64{}, lanes: map[wire.Lane]laneReport{},
+		sources: map[string]string{}, stacks: map[uint64]string{}, drops: map[uint64]uint64{}, lanes: map[wire.Lane]laneReport{},
 	}
 	for _, path := range segments {
 		r.readSegment(t, path)
@@ -155,6 +157,9 @@ func (r *run) readRecord(t testing.TB, lane wire.Lane, b []byte) {
 		pkg := body.text()
 		file := body.text()
 		r.sources[pkg+"/"+file] = body.text()
+	case wire.KindStack:
+		hash := body.u64()
+		r.stacks[hash] = body.text()
 	case wire.KindDrops:
 		number := body.u32()
 		body.u32()
@@ -173,7 +178,7 @@ func (r *run) readRecord(t testing.TB, lane wire.Lane, b []byte) {
 	default:
 		t.Errorf("a record of kind %d", kind)
 	}
-	if definition := kind <= wire.KindSource; definition != (lane == wire.LaneDefinition) {
+	if definition := kind <= wire.KindSource || kind == wire.KindStack; definition != (lane == wire.LaneDefinition) {
 		t.Errorf("a record of kind %d in lane %d", kind, lane)
 	}
 }
@@ -201,6 +206,12 @@ func (r *run) decodeCall(t testing.TB, lane wire.Lane, b []byte) call {
 	c.results = decodeValues(t, part(wire.CallResultLenAt))
 	c.err = string(part(wire.CallErrorLenAt))
 	c.stack = string(part(wire.CallStackLenAt))
+	if c.flags&wire.FlagStack != 0 {
+		if c.surfaced = r.stacks[binary.LittleEndian.Uint64([]byte(c.stack))]; c.surfaced == "" {
+			t.Errorf("a call refers to a stack that is not defined")
+		}
+		c.flags, c.stack = c.flags&^wire.FlagStack, ""
+	}
 	if len(rest) >= wire.RecordAlign {
 		t.Errorf("a call with %d bytes too many", len(rest))
 	}

@@ -69,7 +69,7 @@ func TestPanicIsRecordedAndGoesOn(t *testing.T) {
 				t.Errorf("recovered %T %[1]v, want %T %[2]v", got, want)
 			}
 			if portable {
-				tt.text = "panic (value not readable on this platform)"
+				tt.text = "(value not readable on this platform)"
 			}
 			i, o := r.one(t, inner), r.one(t, outer)
 			for _, c := range []call{i, o} {
