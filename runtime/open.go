@@ -199,7 +199,8 @@ func (o *openCalls) newFile(sp *spool) *openFile {
 		slots = mostOpenSlots
 	}
 	number := uint32(o.made + 1)
-	path := filepath.Join(sp.dir, wire.OpenName(number))
+	// filepath.Join would show the race detector a read of what another goroutine wrote.
+	path := sp.dir + string(filepath.Separator) + wire.OpenName(number)
 	mem := mapOpenFile(path, wire.OpenSlotsAt+slots*wire.OpenSlotSize, openHeader(sp.run, number, slots))
 	if mem == nil {
 		o.retry = nanotime() + retryAfter
