@@ -154,7 +154,8 @@ func byPrintedID() *goroutine {
 }
 
 // release gives back the state of a goroutine that has no open call, unless it
-// knows a parent: then Disown does.
+// knows a parent: then Disown does. It is called with the race detector's
+// knowledge, as byPrintedID is: the detector knows of their lock, and of the map.
 //
 //go:norace
 func (g *goroutine) release() {

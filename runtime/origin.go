@@ -32,7 +32,9 @@ func (g *goroutine) here() Origin {
 	if n == 0 {
 		o := g.parent
 		if !located.g {
+			raceLoud()
 			g.release()
+			raceQuiet()
 		}
 		return o
 	}
@@ -72,11 +74,11 @@ func (o Origin) Adopt() bool {
 func Disown() {
 	raceQuiet()
 	g := current()
+	raceLoud()
 	g.parent = Origin{}
 	if len(g.frames) == 0 {
 		g.release()
 	}
-	raceLoud()
 }
 
 // Join makes the origin the parent of what the running goroutine calls, unless
@@ -114,8 +116,6 @@ func (j Joined) Leave() {
 	}
 	g.parent = j.before
 	if !located.g && len(g.frames) == 0 {
-		raceQuiet()
 		g.release()
-		raceLoud()
 	}
 }
