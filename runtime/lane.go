@@ -68,7 +68,7 @@ func (sp *spool) reportLanes(now int64) bool {
 	needed := st.Normal.Overflowed+st.Error.Overflowed+atomic.LoadUint64(&sp.fill.warnings) != 0
 	for _, r := range []*smallRecord{normal, failed} {
 		if !sp.report(r.bytes(), now) && needed {
-			if sp.errors[0].append(r.bytes(), now) != stored {
+			if sp.errors[0].append(r.bytes(), now, nil) != stored {
 				return false
 			}
 			atomic.AddUint64(&sp.reports, 1)

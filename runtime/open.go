@@ -26,6 +26,8 @@ type showing struct {
 	slot unsafe.Pointer // nil: it shows nothing
 	at   int            // where the next call goes in the slot
 	held int            // calls that are in the slot: the outermost ones
+	said uint64         // the slot's word
+	next uint64         // what it is to be once the record of the call that ends is published
 }
 
 // Entered says that the arguments of the call are encoded: from now on it is
@@ -60,19 +62,8 @@ func (g *goroutine) show() {
 	}
 	size := (wire.OpenCallHeaderSize + args + wire.RecordAlign - 1) &^ (wire.RecordAlign - 1)
 	depth := uint64(g.parent.depth) + uint64(n-1)
-
-	from := g.encoder.header(f.start)
-	call := openCall{
-		word:      wire.OpenCallWord(size, f.id),
-		siteArgs:  uint64(f.site.number) | uint64(args)<<32,
-		parent:    binary.LittleEndian.Uint64(from[wire.CallParentAt:]),
-		trace:     binary.LittleEndian.Uint64(from[wire.CallTraceAt:]),
-		goroutine: g.id,
-		start:     binary.LittleEndian.Uint64(from[wire.CallStartAt:]),
-		depthCut:  depth | cut<<32,
-		args:      unsafe.Slice((*byte)(unsafe.Add(g.encoder.base, f.start+wire.CallHeaderSize)), args),
-	}
-	if !storeOpenCall(s.slot, s.at, &call, wire.OpenWord(n, n)) {
+	s.said = wire.OpenWord(n, n)
+	if !storeOpenCall(s.slot, s.at, g.encoder.header(f.start), args, wire.OpenCallWord(size, f.id), depth|cut<<32, s.said) {
 		s.slot = nil
 		return
 	}
@@ -81,27 +72,44 @@ func (g *goroutine) show() {
 	s.held = n
 }
 
-// openCall is an open call as it is stored.
-type openCall struct {
-	word, siteArgs, parent, trace, goroutine, start, depthCut uint64
-
-	args []byte
-}
-
-// showCount says how many calls are open, of which the slot does not hold all.
+// showCount says how many calls are open, of which the slot may not hold all.
 //
 //go:norace
 func (g *goroutine) showCount(open int) {
 	s := &g.showing
-	if !storeOpenWord(s.slot, wire.OpenWord(s.held, open)) {
+	word := wire.OpenWord(s.held, open)
+	if s.said == word {
+		return
+	}
+	s.said = word
+	if !storeOpenWord(s.slot, word) {
 		s.slot = nil
 	}
 }
 
-// conceal takes the calls from index n on off the slot.
+// concealing is for the record of the innermost call, which is shown: it is
+// published and the call taken off under one guard, as most calls are. It
+// returns nil when there is nothing to take off.
 //
 //go:norace
-//go:noinline
+func (g *goroutine) concealing() *showing {
+	s := &g.showing
+	if s.slot == nil {
+		return nil
+	}
+	n := len(g.frames) - 1
+	held := s.held
+	if n < held {
+		held = n
+	}
+	s.next = wire.OpenWord(held, n)
+	return s
+}
+
+// conceal takes the calls from index n on off the slot, if publishing a record
+// has not done it.
+//
+//go:norace
 func (g *goroutine) conceal(n int) {
 	s := &g.showing
 	if n < s.held {

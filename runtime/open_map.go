@@ -22,9 +22,10 @@ func mapOpenFile(path string, size int, header []byte) []byte {
 }
 
 // storeOpenCall stores a call at an offset of a slot, then the slot's word. The
-// call's own word is zero from the first store to the last: a reader that saw
-// it before and after it has read the call has read the whole of it. It returns
-// false where the mapping failed.
+// call is in the encoder's memory, its arguments behind what is the header of its
+// record later. The call's own word is zero from the first store to the last: a
+// reader that saw it before and after it has read the call has read the whole of
+// it. It returns false where the mapping failed.
 //
 // On arm64 stores may be seen in another order than they are made, but for what
 // is stored atomically: that comes behind all stores before it. So a reader may
@@ -32,7 +33,7 @@ func mapOpenFile(path string, size int, header []byte) []byte {
 // twice and compares. Of a process that has ended all stores are seen.
 //
 //go:norace
-func storeOpenCall(slot unsafe.Pointer, at int, call *openCall, word uint64) (ok bool) {
+func storeOpenCall(slot unsafe.Pointer, at int, from *[wire.CallHeaderSize]byte, args int, word, depthCut, slotWord uint64) (ok bool) {
 	before := debug.SetPanicOnFault(true)
 	defer func() {
 		debug.SetPanicOnFault(before)
@@ -42,15 +43,18 @@ func storeOpenCall(slot unsafe.Pointer, at int, call *openCall, word uint64) (ok
 	}()
 	to := (*[wire.OpenCallHeaderSize]byte)(unsafe.Add(slot, at))
 	*(*uint64)(unsafe.Pointer(to)) = 0
-	binary.LittleEndian.PutUint64(to[wire.OpenCallSiteAt:], call.siteArgs)
-	binary.LittleEndian.PutUint64(to[wire.OpenCallParentAt:], call.parent)
-	binary.LittleEndian.PutUint64(to[wire.OpenCallTraceAt:], call.trace)
-	binary.LittleEndian.PutUint64(to[wire.OpenCallGoroutineAt:], call.goroutine)
-	binary.LittleEndian.PutUint64(to[wire.OpenCallStartAt:], call.start)
-	binary.LittleEndian.PutUint64(to[wire.OpenCallDepthAt:], call.depthCut)
-	copyBytes(unsafe.Slice((*byte)(unsafe.Add(slot, at+wire.OpenCallHeaderSize)), len(call.args)), call.args)
-	publishWord((*uint64)(unsafe.Pointer(to)), nativeWord(call.word))
-	publishWord((*uint64)(slot), nativeWord(word))
+	// In the pieces in which the header was written a moment ago: larger ones
+	// would have to wait for it.
+	binary.LittleEndian.PutUint64(to[wire.OpenCallSiteAt:], binary.LittleEndian.Uint64(from[wire.RecordSumAt:])>>32|uint64(args)<<32)
+	binary.LittleEndian.PutUint64(to[wire.OpenCallParentAt:], binary.LittleEndian.Uint64(from[wire.CallParentAt:]))
+	binary.LittleEndian.PutUint64(to[wire.OpenCallTraceAt:], binary.LittleEndian.Uint64(from[wire.CallTraceAt:]))
+	binary.LittleEndian.PutUint64(to[wire.OpenCallGoroutineAt:], binary.LittleEndian.Uint64(from[wire.CallGoroutineAt:]))
+	binary.LittleEndian.PutUint64(to[wire.OpenCallStartAt:], binary.LittleEndian.Uint64(from[wire.CallStartAt:]))
+	binary.LittleEndian.PutUint64(to[wire.OpenCallDepthAt:], depthCut)
+	copyBytes(unsafe.Slice((*byte)(unsafe.Add(slot, at+wire.OpenCallHeaderSize)), args),
+		unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(from), wire.CallHeaderSize)), args))
+	publishWord((*uint64)(unsafe.Pointer(to)), nativeWord(word))
+	publishWord((*uint64)(slot), nativeWord(slotWord))
 	return true
 }
 

@@ -371,24 +371,36 @@ func TestOpenCallsStartAgain(t *testing.T) {
 
 // Files that are cut off underneath end neither the program nor the recording.
 func TestOpenCallsAreTruncated(t *testing.T) {
-	dir, _ := showing(t)
-	key := newKey()
-	record(key, "", 1, func() error {
-		files, err := filepath.Glob(filepath.Join(dir, "*", "*"+wire.OpenSuffix))
-		if err != nil || len(files) != 1 {
-			t.Fatalf("%v, %v", files, err)
-		}
-		if err := os.Truncate(files[0], 0); err != nil {
-			t.Fatal(err)
-		}
-		return record(key, "", 2, nothing)
-	})
-	record(key, "", 3, nothing)
-	if err := monitor.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	if n := len(readRun(t, dir).of(key)); n != 3 {
-		t.Errorf("%d calls recorded", n)
+	for _, met := range []struct {
+		by     string
+		within func(key uint64) error
+		want   int
+	}{
+		{"a call that begins", func(key uint64) error { return record(key, "", 2, nothing) }, 3},
+		{"a call that ends", func(uint64) error { return nil }, 2},
+		{"a call that fails", func(uint64) error { return errNegative }, 2},
+	} {
+		t.Run(met.by, func(t *testing.T) {
+			dir, _ := showing(t)
+			key := newKey()
+			record(key, "", 1, func() error {
+				files, err := filepath.Glob(filepath.Join(dir, "*", "*"+wire.OpenSuffix))
+				if err != nil || len(files) != 1 {
+					t.Fatalf("%v, %v", files, err)
+				}
+				if err := os.Truncate(files[0], 0); err != nil {
+					t.Fatal(err)
+				}
+				return met.within(key)
+			})
+			record(key, "", 3, nothing)
+			if err := monitor.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(readRun(t, dir).of(key)); n != met.want {
+				t.Errorf("%d calls recorded, want %d", n, met.want)
+			}
+		})
 	}
 }
 

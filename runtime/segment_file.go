@@ -47,7 +47,7 @@ func newSegment(path string, size int, header []byte) (*segment, error) {
 
 // write stores a record, its first word in a second system call, which
 // publishes it.
-func (s *segment) write(at int, record []byte) bool {
+func (s *segment) write(at int, record []byte, _ *showing) bool {
 	wire.Seal(record, 0)
 	if _, err := s.file.WriteAt(record[wire.RecordHeaderSize:], int64(at+wire.RecordHeaderSize)); err != nil {
 		return false

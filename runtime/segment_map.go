@@ -101,15 +101,18 @@ func fillZeros(fd, size int) error {
 // there is not taken for a record. It returns false when the file has become
 // smaller than its mapping, or the disk failed; the process would die of either.
 //
+// Behind it, and under the same guard, then says that the call is not open any
+// more, unless it is nil. Where that fails, then says what it said.
+//
 // The record itself stays as it is: a store into what is about to be read in
 // larger pieces would hold the processor up.
 //
 //go:norace
-func (s *segment) write(at int, record []byte) (ok bool) {
-	before := debug.SetPanicOnFault(true)
+func (s *segment) write(at int, record []byte, then *showing) (ok bool) {
+	before, whole := debug.SetPanicOnFault(true), false
 	defer func() {
 		debug.SetPanicOnFault(before)
-		if !ok {
+		if !whole {
 			recover()
 		}
 	}()
@@ -120,7 +123,13 @@ func (s *segment) write(at int, record []byte) (ok bool) {
 		*(*uint64)(unsafe.Pointer(&s.mem[next])) = 0
 	}
 	publishWord((*uint64)(unsafe.Pointer(&s.mem[at])), binary.NativeEndian.Uint64(record)|s.turnWord)
-	return true
+	ok = true
+	if then != nil {
+		publishWord((*uint64)(then.slot), nativeWord(then.next))
+		then.said = then.next
+	}
+	whole = true
+	return ok
 }
 
 // sumEnd is where the checksum of a record ends.

@@ -84,16 +84,17 @@ func (s *shard) largest() int {
 	return int(limit)
 }
 
-// append publishes a record. now is the time of nanotime.
+// append publishes a record. now is the time of nanotime. In most cases it does
+// what then is for, see segment.write.
 //
 //go:norace
-func (s *shard) append(record []byte, now int64) outcome {
+func (s *shard) append(record []byte, now int64, then *showing) outcome {
 	s.mu.Lock()
 	switch {
 	case s.closed:
 		s.mu.Unlock()
 		return closed
-	case s.put(record):
+	case s.put(record, then):
 		s.mu.Unlock()
 		return stored
 	case now < s.retry:
@@ -109,7 +110,7 @@ func (s *shard) append(record []byte, now int64) outcome {
 // put writes a record into the current segment if it fits. mu is held.
 //
 //go:norace
-func (s *shard) put(record []byte) bool {
+func (s *shard) put(record []byte, then *showing) bool {
 	to := s.at + len(record) + endSize
 	if s.segment == nil || to > s.segment.size {
 		return false
@@ -117,7 +118,7 @@ func (s *shard) put(record []byte) bool {
 	if to > s.segment.ready {
 		s.segment.prepare(to)
 	}
-	if !s.segment.write(s.at, record) {
+	if !s.segment.write(s.at, record, then) {
 		return false
 	}
 	s.at += len(record)
@@ -155,7 +156,7 @@ func (s *shard) refuse(record []byte) outcome {
 //go:norace
 func (s *shard) takes(record []byte) bool {
 	s.mu.Lock()
-	done := !s.closed && s.put(record)
+	done := !s.closed && s.put(record, nil)
 	s.mu.Unlock()
 	return done
 }
@@ -167,7 +168,7 @@ func (s *shard) remember(record []byte) outcome {
 	switch {
 	case s.closed:
 		return closed
-	case s.put(record):
+	case s.put(record, nil):
 		return stored
 	case len(s.pending)+len(record) > maxPending:
 		return lost
@@ -201,7 +202,7 @@ func (s *shard) grow(record []byte, least int) outcome {
 	}()
 
 	s.mu.Lock()
-	done, ended, room := record != nil && s.put(record), s.closed, len(record)+len(s.pending)
+	done, ended, room := record != nil && s.put(record, nil), s.closed, len(record)+len(s.pending)
 	s.mu.Unlock()
 	if done {
 		return stored
@@ -221,7 +222,7 @@ func (s *shard) grow(record []byte, least int) outcome {
 	} else {
 		s.retry = nanotime() + retryAfter
 	}
-	done = record == nil || s.put(record)
+	done = record == nil || s.put(record, nil)
 	s.mu.Unlock()
 	switch {
 	case old == nil:
@@ -261,7 +262,7 @@ func (s *shard) change(next *segment) (old *segment) {
 func (s *shard) recall() {
 	for len(s.pending) > 0 {
 		size := recordSize(s.pending)
-		if !s.put(s.pending[:size]) {
+		if !s.put(s.pending[:size], nil) {
 			return
 		}
 		s.pending, s.pendingRecords = s.pending[size:], s.pendingRecords-1

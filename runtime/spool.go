@@ -133,7 +133,7 @@ func (sp *spool) makeFolder(root string) error {
 //
 //go:norace
 func (sp *spool) define(record []byte) bool {
-	return sp.definitions.append(record, nanotime()) == stored
+	return sp.definitions.append(record, nanotime(), nil) == stored
 }
 
 // reportEvery is how long an overflow of the normal lane may wait for being
@@ -202,7 +202,7 @@ func (sp *spool) reportDrops(now int64) bool {
 			if n == 0 {
 				continue
 			}
-			if r := sp.errors[0].append(dropsRecord(s, n, wallTime(now)), now); r != stored {
+			if r := sp.errors[0].append(dropsRecord(s, n, wallTime(now)), now, nil); r != stored {
 				atomic.AddUint64(&s.dropped, n)
 				return false
 			}
