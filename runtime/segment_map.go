@@ -5,6 +5,7 @@ package runtime
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"os"
 	"runtime/debug"
 	"syscall"
@@ -151,11 +152,17 @@ func (s *segment) end(at int) (ok bool) {
 }
 
 // nativeWord turns a word into the number whose bytes, on this machine, are its own.
+//
+//go:norace
 func nativeWord(word uint64) uint64 {
-	var b [wire.RecordHeaderSize]byte
-	binary.LittleEndian.PutUint64(b[:], word)
-	return binary.NativeEndian.Uint64(b[:])
+	if bigEndian {
+		return bits.ReverseBytes64(word)
+	}
+	return word
 }
+
+// bigEndian tells how this machine stores numbers. It is not written again.
+var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
 
 // step is how many bytes of a new segment are brought into memory at once. The
 // kernel takes 20 to 50 microseconds for it; page by page, as stores meet them,
