@@ -165,7 +165,7 @@ func (b *recordedBuild) run(ctx context.Context, tasks []*packageTask) error {
 // do finds or makes what becomes of one package.
 func (b *recordedBuild) do(t *packageTask) error {
 	key := b.key(t)
-	if t.result = b.overlay.loadRecorded(key); t.result == nil {
+	if t.result = b.overlay.loadRecorded(key); t.result == nil || !b.stillJudged(t.result.Judged) {
 		var err error
 		if t.result, err = b.rewrite(t); err != nil {
 			return err

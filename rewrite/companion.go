@@ -42,6 +42,8 @@ type companion struct {
 	imports  *importSet
 	manifest manifest.Package
 	encoders map[string]string // by type, the name of its encoder
+	known    []knownType       // the types that dynamic values are compared with
+	anything string            // the function that does so; "" before it is needed
 	queue    []func()          // encoders still to be written
 	used     map[string]bool   // names given out
 	here     string            // the function that says which call is open; "" before it is needed
@@ -83,6 +85,7 @@ func writeCompanion(form form, pkg *Package, files []*File, suffix string, calls
 		c.queue = c.queue[1:]
 		next()
 	}
+	c.writeAnything()
 	return c.text()
 }
 

@@ -112,25 +112,31 @@ func typeName(t types.Type) string {
 	return named.Obj().Pkg().Path() + "." + named.Obj().Name()
 }
 
-// method encodes values whose text a method gives: errors, and numbers and
-// strings with a String method, an enumeration say. The runtime guards the
-// call. Methods of larger values are not called: they may take a lock that
-// the caller holds.
+// method encodes values whose text or shape a method gives: errors, numbers and
+// strings that have a text of their own, an enumeration say, values whose parts
+// would say nothing, and matrices. The runtime guards the call; method.go says
+// which methods may be called at all.
 func (en *encoding) method(expr string, t types.Type) bool {
-	if en.receiver {
+	if en.receiver || isTypeParam(t) {
 		return false
 	}
 	if en.private && isError(t) && en.errorText(expr, t) {
 		return true
 	}
-	if b, ok := t.Underlying().(*types.Basic); ok && hasString(t) && b.Kind() != types.UnsafePointer {
-		if isTypeParam(t) {
+	switch u := t.Underlying().(type) {
+	case *types.Basic:
+		if u.Kind() == types.UnsafePointer || u.Info()&types.IsString != 0 && !en.private {
 			return false
 		}
-		en.stmt("e.Stringer(%s)", expr)
-		return true
+		method := en.textMethod(t)
+		if method != "" {
+			en.text(expr, method)
+		}
+		return method != ""
+	case *types.Interface:
+		return false
 	}
-	return false
+	return en.matrix(expr, t) || en.opaqueText(expr, t)
 }
 
 // errorText encodes an error by its text, if it is one.
@@ -200,20 +206,6 @@ func withoutParens(expr string) string {
 	return expr
 }
 
-func hasString(t types.Type) bool {
-	obj, _, _ := types.LookupFieldOrMethod(t, false, nil, "String")
-	fn, ok := obj.(*types.Func)
-	if !ok {
-		return false
-	}
-	sig := fn.Signature()
-	if sig.Params().Len() != 0 || sig.Results().Len() != 1 {
-		return false
-	}
-	_, pointer := sig.Recv().Type().(*types.Pointer)
-	return !pointer && types.Identical(sig.Results().At(0).Type(), types.Typ[types.String])
-}
-
 // structure encodes a value by what its type is made of.
 func (en *encoding) structure(expr string, t types.Type) {
 	if isTypeParam(t) {
@@ -238,6 +230,10 @@ func (en *encoding) structure(expr string, t types.Type) {
 			en.stmt("e.Cut()")
 		}
 	case *types.Map:
+		if en.deep && !en.receiver {
+			en.entries(expr, u)
+			return
+		}
 		en.stmt("e.MapLen(%s == nil, %s(%s))", expr, en.predeclared("len"), expr)
 	case *types.Chan:
 		en.stmt("e.Chan(%s == nil, %s(%s), %s(%s))", expr, en.predeclared("len"), expr, en.predeclared("cap"), expr)
@@ -319,8 +315,6 @@ func (en *encoding) slice(expr string, t types.Type, s *types.Slice) {
 			expr = "[]" + en.predeclared("byte") + "(" + expr + ")"
 		}
 		en.stmt("e.Bytes(%s)", expr)
-	case types.Identical(s.Elem(), types.Typ[types.Float64]):
-		en.stmt("e.Floats(%s)", expr)
 	case !en.followable(s.Elem()):
 		en.open("if n := e.List(%s == nil, %s(%s)); n > 0 {", expr, en.predeclared("len"), expr)
 		en.open("for i := 0; i < n; i++ {")
@@ -330,22 +324,60 @@ func (en *encoding) slice(expr string, t types.Type, s *types.Slice) {
 		en.close("}")
 	default:
 		en.private = false
-		en.elements(expr, s.Elem(), fmt.Sprintf("%s == nil", expr))
+		en.elements(expr, s.Elem(), fmt.Sprintf("%s == nil", expr), true)
 	}
 }
 
 func (en *encoding) array(expr string, a *types.Array) {
-	en.elements(expr, a.Elem(), en.predeclared("false"))
+	en.elements(expr, a.Elem(), en.predeclared("false"), a.Len() > maxListed)
 }
 
-// elements encodes the elements of a slice or array.
-func (en *encoding) elements(expr string, elem types.Type, isNil string) {
+// maxListed is how many numbers package runtime lists one by one.
+const maxListed = 32
+
+// elements encodes the elements of a slice or array; many numbers by a summary, if
+// there can be so many.
+func (en *encoding) elements(expr string, elem types.Type, isNil string, many bool) {
+	if b, ok := elem.Underlying().(*types.Basic); ok && many && b.Info()&(types.IsInteger|types.IsFloat) != 0 && en.textMethod(elem) == "" && typeName(elem) != "time.Duration" && !isTypeParam(elem) {
+		en.summary(expr)
+		defer en.close("}")
+	}
 	i, n := en.local("i"), en.local("n")
 	en.open("if %s := e.List(%s, %s(%s)); %s > 0 {", n, isNil, en.predeclared("len"), expr, n)
 	en.open("for %s := 0; %s < %s; %s++ {", i, i, n, i)
 	en.value(expr+"["+i+"]", elem)
 	en.close("}")
 	en.stmt("e.EndList()")
+	en.close("}")
+}
+
+// summary encodes a long list of numbers, and opens what is done with a short one.
+func (en *encoding) summary(expr string) {
+	m, i := en.local("m"), en.local("i")
+	length, float := en.predeclared("len"), en.predeclared("float64")
+	en.open("if %s := e.Numbers(%s(%s)); %s.Step > 0 {", m, length, expr, m)
+	en.open("for %s := 0; %s < %s(%s); %s += %s.Step {", i, i, length, expr, i, m)
+	en.stmt("%s.Add(%s(%s[%s]))", m, float, expr, i)
+	en.close("}")
+	en.stmt("%s.Last(%s(%s[%s(%s)-1]))", m, float, expr, length, expr)
+	en.stmt("e.Summary(%s)", m)
+	en.open("} else {")
+}
+
+// entries encodes the entries of a map, which only deep allows: reading a map that
+// another goroutine writes ends the program.
+func (en *encoding) entries(expr string, m *types.Map) {
+	n, k, v := en.local("n"), en.local("k"), en.local("v")
+	en.open("if %s := e.Map(%s == nil, %s(%s)); %s > 0 {", n, expr, en.predeclared("len"), expr, n)
+	en.open("for %s, %s := range %s {", k, v, expr)
+	en.open("if %s == 0 {", n)
+	en.stmt("break")
+	en.close("}")
+	en.stmt("%s--", n)
+	en.value(k, m.Key())
+	en.value(v, m.Elem())
+	en.close("}")
+	en.stmt("e.EndMap(%s)", n)
 	en.close("}")
 }
 
@@ -370,6 +402,7 @@ func (en *encoding) structEncoder(t types.Type, s *types.Struct) string {
 	}
 	name := en.fresh(en.prefix + "Encode" + identifier(types.TypeString(t, packageName)))
 	en.encoders[key] = name
+	en.know(t, name)
 	sub := &encoding{companion: en.companion, mask: en.mask, deep: en.deep, level: en.level + 1}
 	en.queue = append(en.queue, func() { sub.structFunction(name, t, s) })
 	return name

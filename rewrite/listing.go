@@ -342,8 +342,7 @@ func (l *listing) add(p *listedPackage, build *Build) error {
 		return nil
 	}
 	if !p.ours() {
-		cached := strings.HasPrefix(p.Dir, build.env.GOMODCACHE+string(filepath.Separator))
-		if !cached && !runtimePackages[p.ImportPath] {
+		if !l.cached(p.Dir, build) && !runtimePackages[p.ImportPath] {
 			l.path = "" // its source may change
 		}
 		if slices.ContainsFunc(p.Imports, func(path string) bool { return l.has(withoutVariant(path)) }) {
@@ -366,6 +365,11 @@ func (l *listing) add(p *listedPackage, build *Build) error {
 	l.byPath[p.ImportPath] = p
 	l.Modules[p.Module.GoMod] = ""
 	return nil
+}
+
+// cached tells whether a path is in the module cache, where nothing changes.
+func (l *listing) cached(path string, build *Build) bool {
+	return strings.HasPrefix(path, build.env.GOMODCACHE+string(filepath.Separator))
 }
 
 func withoutVariant(path string) string {

@@ -41,6 +41,7 @@ type Package struct {
 	GoVersion string // of the module, "1.21"; empty: unknown
 	Files     []*File
 
+	judge    *judge
 	types    *types.Package
 	sizes    types.Sizes
 	taken    map[string]bool // every identifier in any file of the folder
@@ -143,10 +144,11 @@ func sortSkipped(list []Skipped) {
 
 // planner walks the packages and collects the plan.
 type planner struct {
-	sel    Selection
-	report *report
-	plan   *Plan
-	seen   map[string]bool // files looked at already, in another variant of their package
+	sel     Selection
+	report  *report
+	plan    *Plan
+	seen    map[string]bool // files looked at already, in another variant of their package
+	listing *listing        // nil unless packages come one by one
 }
 
 func (p *planner) pkg(src *sourcePackage) {
@@ -154,7 +156,7 @@ func (p *planner) pkg(src *sourcePackage) {
 		p.plan.Broken[src.PkgPath] = err
 		return
 	}
-	pkg := &Package{Path: src.PkgPath, Name: src.Name, Dir: src.dir(), types: src.Types, sizes: src.TypesSizes}
+	pkg := &Package{Path: src.PkgPath, Name: src.Name, Dir: src.dir(), judge: newJudge(p.plan.Fset, p.dirOf), types: src.Types, sizes: src.TypesSizes}
 	if src.Module != nil {
 		pkg.GoVersion = cmpOr(src.Module.GoVersion, "1.16") // what a module without a go line means
 	}
@@ -246,6 +248,14 @@ func (p *planner) typeDirectives(s *packageScope, ds *directives, gen *ast.GenDe
 		}
 		s.types[ts.Name.Name] = d
 	}
+}
+
+// dirOf returns the folder of a package whose types have no positions, or "".
+func (p *planner) dirOf(importPath string) string {
+	if p.listing != nil && p.listing.byPath[importPath] != nil {
+		return p.listing.byPath[importPath].Dir
+	}
+	return ""
 }
 
 // excluded notes a file that the build leaves out although it has directives.

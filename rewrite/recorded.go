@@ -28,6 +28,9 @@ type recordedPackage struct {
 	Companions []string          `json:",omitempty"`
 	Dir        string
 	Export     string // hash of its export data
+	// Judged are the files of other packages, with their hashes, that say which
+	// methods may be called.
+	Judged map[string]string `json:",omitempty"`
 
 	diagnosed bool // its directives have mistakes: nothing to keep
 }
@@ -140,7 +143,7 @@ func (b *recordedBuild) rewrite(t *packageTask) (*recordedPackage, error) {
 	if !t.candidate {
 		return r, nil
 	}
-	p := &planner{sel: b.sel, report: &report{fset: b.fset}, plan: &Plan{Fset: b.fset, Broken: make(map[string]error)}, seen: make(map[string]bool)}
+	p := &planner{sel: b.sel, report: &report{fset: b.fset}, plan: &Plan{Fset: b.fset, Broken: make(map[string]error)}, seen: make(map[string]bool), listing: b.listing}
 	p.pkg(src)
 	if len(p.report.list) > 0 {
 		b.mu.Lock()
@@ -155,7 +158,36 @@ func (b *recordedBuild) rewrite(t *packageTask) (*recordedPackage, error) {
 	}
 	r.Functions, r.Skipped, r.Excluded = p.plan.Count(), p.plan.Skipped, p.plan.Excluded
 	r.Replace, r.Companions = own.Replace, own.Companions[t.pkg.Dir]
+	r.Judged = b.judged(p.plan, t.pkg.Dir)
 	return r, nil
+}
+
+// judged returns the files that methods were judged by, without those that a
+// package's key has anyway and those that do not change.
+func (b *recordedBuild) judged(plan *Plan, dir string) map[string]string {
+	files := make(map[string]string)
+	for _, pkg := range plan.Packages {
+		for path, hash := range pkg.judge.read {
+			if filepath.Dir(path) != dir && !b.listing.cached(path, b.build) {
+				files[path] = hash
+			}
+		}
+	}
+	return files
+}
+
+// stillJudged tells whether the files are as they were.
+func (b *recordedBuild) stillJudged(files map[string]string) bool {
+	for path, hash := range files {
+		now := b.listing.Files[path].Hash
+		if now == "" {
+			now = fileHash(path)
+		}
+		if now != hash {
+			return false
+		}
+	}
+	return true
 }
 
 // check parses and type-checks a package.

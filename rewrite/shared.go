@@ -103,7 +103,7 @@ func (en *encoding) sharedString(expr string, t types.Type) {
 // dynamic encodes a value whose type is known at run time alone.
 func (en *encoding) dynamic(expr string) {
 	if en.private {
-		en.stmt("e.Any(%s)", expr)
+		en.anyKnown(expr)
 		return
 	}
 	own := en.own("x", expr)

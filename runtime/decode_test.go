@@ -298,6 +298,17 @@ func (f *fields) value() string {
 			text += fmt.Sprintf("/%d", full)
 		}
 		return text
+	case wire.TagMap:
+		kept, full := f.u32(), f.u32()
+		entries := make([]string, kept)
+		for i := range entries {
+			entries[i] = f.value() + ":" + f.value()
+		}
+		text := "map[" + strings.Join(entries, " ") + "]"
+		if kept != full {
+			text += fmt.Sprintf("/%d", full)
+		}
+		return text
 	case wire.TagMapLen:
 		return fmt.Sprintf("map(%d)", f.u32())
 	case wire.TagPointer:

@@ -36,6 +36,37 @@ func (e *Encoder) Stringer(v interface{ String() string }) {
 	e.methodText(text, ok)
 }
 
+// Marshaler writes the text of a value, which its method gives under guard.
+//
+//go:norace
+func (e *Encoder) Marshaler(v interface{ MarshalText() ([]byte, error) }) {
+	text, ok := e.owner.marshalledText(v)
+	e.methodText(text, ok)
+}
+
+// SharedStringer is Stringer for a value that leads to what others may write:
+// its method would be one more reader for the race detector.
+//
+//go:norace
+func (e *Encoder) SharedStringer(v interface{ String() string }) {
+	if underRace {
+		e.Opaque(reflect.TypeOf(v).String())
+		return
+	}
+	e.Stringer(v)
+}
+
+// SharedMarshaler is to Marshaler what SharedStringer is to Stringer.
+//
+//go:norace
+func (e *Encoder) SharedMarshaler(v interface{ MarshalText() ([]byte, error) }) {
+	if underRace {
+		e.Opaque(reflect.TypeOf(v).String())
+		return
+	}
+	e.Marshaler(v)
+}
+
 //go:norace
 func (e *Encoder) methodText(text string, ok bool) {
 	if ok {
@@ -67,6 +98,12 @@ func (e *Encoder) Opaque(typeName string) {
 		e.tag(wire.TagOpaque)
 	}
 }
+
+// Dynamic writes the name of the type that a value of unknown type has; when it
+// returns true the value follows. For generated code.
+//
+//go:norace
+func (e *Encoder) Dynamic(typeName string) bool { return e.named(wire.TagDynamic, typeName) }
 
 // Any writes a value of unknown type: plain values and errors with the name of
 // their type, of all others the name alone. v does not escape.
@@ -163,7 +200,11 @@ func (e *Encoder) dynamicUint(name string, v uint64) {
 func (e *Encoder) dynamicError(err error) {
 	name := reflect.TypeOf(err).String()
 	if onStack(err) {
-		e.Opaque(name)
+		if text, known := plainErrorText(err); !known {
+			e.Opaque(name)
+		} else if e.named(wire.TagDynamic, name) {
+			e.Text(text)
+		}
 		return
 	}
 	if e.named(wire.TagDynamic, name) {

@@ -1,8 +1,6 @@
 package runtime
 
 import (
-	"encoding/binary"
-	"math"
 	"unsafe"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
@@ -97,39 +95,36 @@ func (e *Encoder) Pointee(p unsafe.Pointer) bool {
 //go:norace
 func (e *Encoder) EndPointee() { e.pointees-- }
 
-// Floats writes a []float64, a long one as a summary.
+// Map opens a map and returns how many of its entries, key and value each, are to
+// follow, and then EndMap. When that is 0 the map is complete. For generated code.
 //
 //go:norace
-func (e *Encoder) Floats(v []float64) {
-	if len(v) <= defaultElements {
-		n := e.List(v == nil, len(v))
-		for i := 0; i < n; i++ {
-			e.Float64(v[i])
-		}
-		if n > 0 {
-			e.EndList()
-		}
-		return
+func (e *Encoder) Map(isNil bool, n int) int {
+	if isNil {
+		e.tag(wire.TagNil)
+		return 0
 	}
-	low, high, sum := v[0], v[0], 0.0
-	for _, x := range v {
-		low, high, sum = math.Min(low, x), math.Max(high, x), sum+x
+	kept := n
+	if kept > defaultElements {
+		kept = defaultElements
 	}
-	e.Summary(len(v), 0, v[0], v[len(v)-1], low, high, sum/float64(len(v)))
+	if !e.nest(wire.TagMap, uint32(kept), length(n)) {
+		return 0
+	}
+	if kept == 0 {
+		e.depth++
+	}
+	return kept
 }
 
-// Summary writes the shape of something numeric and large; columns is 0 for a vector.
+// EndMap closes a map that had left entries less than it should have: somebody
+// deletes from it meanwhile. For generated code.
 //
 //go:norace
-func (e *Encoder) Summary(rows, columns int, first, last, low, high, mean float64) {
-	b := e.next(1 + 2*4 + 5*8)
-	if b == nil {
-		return
+func (e *Encoder) EndMap(left int) {
+	for ; left > 0; left-- {
+		e.tag(wire.TagCut)
+		e.tag(wire.TagCut)
 	}
-	b[0] = byte(wire.TagSummary)
-	binary.LittleEndian.PutUint32(b[1:], length(rows))
-	binary.LittleEndian.PutUint32(b[5:], length(columns))
-	for i, x := range [...]float64{first, last, low, high, mean} {
-		binary.LittleEndian.PutUint64(b[9+8*i:], math.Float64bits(x))
-	}
+	e.depth++
 }

@@ -116,9 +116,21 @@ func TestValues(t *testing.T) {
 				}
 			}
 		}, "&1 &1"},
-		{"floats as a list", "", func(e *monitor.Encoder) { e.Floats(nil); e.Floats([]float64{1, 2}) }, "nil [1g 2g]"},
-		{"floats as a summary", "", func(e *monitor.Encoder) { e.Floats(long) }, "summary(100,0,0,99,0,99,49.5)"},
-		{"summary", "", func(e *monitor.Encoder) { e.Summary(2, 3, 1, 2, 3, 4, 5) }, "summary(2,3,1,2,3,4,5)"},
+		{"few numbers", "", func(e *monitor.Encoder) { numbers(e, make([]float64, 32)) }, `"short"`},
+		{"numbers", "", func(e *monitor.Encoder) { numbers(e, long) }, "summary(100,0,0,99,0,99,49.5)"},
+		{"very many numbers", "", func(e *monitor.Encoder) { numbers(e, make([]float64, 1<<20)) }, "summary(1048576,0,0,0,0,0,0)"},
+		{"matrix", "", func(e *monitor.Encoder) { e.Matrix(grid{2, 3}) }, unlessRace("summary(2,3,0,12,0,12,6)")},
+		{"empty matrix", "", func(e *monitor.Encoder) { e.Matrix(grid{0, 3}) }, unlessRace("summary(0,3,NaN,NaN,NaN,NaN,NaN)")},
+		{"bad matrix", "", func(e *monitor.Encoder) { e.Matrix(grid{7, 3}) }, unlessRace("bad(Dims or At panicked: no row 3)")},
+		{"frame", "", func(e *monitor.Encoder) { e.Frame(grid{5, 3}) }, unlessRace("summary(5,3,NaN,NaN,NaN,NaN,NaN)")},
+		{"map", "", func(e *monitor.Encoder) {
+			e.Map(true, 0)
+			e.Map(false, 0)
+			e.Map(false, 2)
+			e.String("a")
+			e.Int(1)
+			e.EndMap(1)
+		}, `nil map[] map["a":1 cut:cut]`},
 		{"error", "", func(e *monitor.Encoder) { e.Error(nil); e.Error(errNegative); e.Error(&careless{}) }, `nil text"negative quantity" bad(Error panicked: careless)`},
 		{"stringer", "", func(e *monitor.Encoder) { e.Stringer(nil); e.Stringer(shouter("a")); e.Stringer((*shouter)(nil)) },
 			`nil text"A" bad(String panicked: value method github.com/monitorgen/monitorgen/runtime_test.shouter.String called using nil *shouter pointer)`},
@@ -229,4 +241,38 @@ func TestCutIsPerCall(t *testing.T) {
 	if o, i := r.one(t, outer), r.one(t, inner); o.flags != wire.FlagError || i.flags != wire.FlagCut {
 		t.Errorf("flags %b and %b", o.flags, i.flags)
 	}
+}
+
+// numbers writes what generated code writes for a list of numbers.
+func numbers(e *monitor.Encoder, v []float64) {
+	m := e.Numbers(len(v))
+	if m.Step == 0 {
+		e.String("short")
+		return
+	}
+	for i := 0; i < len(v); i += m.Step {
+		m.Add(v[i])
+	}
+	m.Last(v[len(v)-1])
+	e.Summary(m)
+}
+
+// grid is a matrix of that many rows and columns.
+type grid struct{ rows, columns int }
+
+func (g grid) Dims() (r, c int) { return g.rows, g.columns }
+
+func (g grid) At(i, j int) float64 {
+	if i > 2 {
+		panic("no row 3")
+	}
+	return float64(10*i + j)
+}
+
+// unlessRace is what a method says; under the race detector it is not called.
+func unlessRace(text string) string {
+	if raceDetector {
+		return "runtime_test.grid(opaque)"
+	}
+	return text
 }

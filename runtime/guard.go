@@ -40,6 +40,27 @@ func (g *goroutine) stringerText(s interface{ String() string }) (text string, o
 	return s.String(), true
 }
 
+// marshalledText returns what m.MarshalText returns, or, with ok false, why there is none.
+//
+//go:norace
+func (g *goroutine) marshalledText(m interface{ MarshalText() ([]byte, error) }) (text string, ok bool) {
+	was := g.busy
+	g.busy = true
+	done := false
+	defer func() {
+		g.busy = was
+		if !done {
+			text = "MarshalText panicked: " + badMethod(recover())
+		}
+	}()
+	b, err := m.MarshalText()
+	if text = string(b); err != nil {
+		text = "(MarshalText: " + err.Error() + ")"
+	}
+	done = true
+	return text, true
+}
+
 // badMethod is the text of what a method panicked with. Only the errors of Go's
 // runtime are asked for theirs.
 func badMethod(v any) string {

@@ -14,6 +14,8 @@ import (
 // hidden: raceQuiet makes the detector ignore them until raceLoud. No user code
 // runs in between.
 
+const underRace = true
+
 //go:norace
 func raceQuiet() { goruntime.RaceDisable() }
 

@@ -352,9 +352,17 @@ func (r *valueReader) summary() {
 		r.out = strconv.AppendUint(r.out, uint64(columns), 10)
 	}
 	r.raw("]")
-	for _, name := range [...]string{`,"first":`, `,"last":`, `,"min":`, `,"max":`, `,"mean":`} {
-		r.raw(name)
-		r.out = appendFloat(r.out, r.f64(), 64)
+	var numbers [5]float64
+	known := false
+	for i := range numbers {
+		numbers[i] = r.f64()
+		known = known || !math.IsNaN(numbers[i])
+	}
+	for i, name := range [...]string{`,"first":`, `,"last":`, `,"min":`, `,"max":`, `,"mean":`} {
+		if known { // else its shape alone is
+			r.raw(name)
+			r.out = appendFloat(r.out, numbers[i], 64)
+		}
 	}
 	r.raw("}")
 }
