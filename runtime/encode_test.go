@@ -272,7 +272,7 @@ func (g grid) At(i, j int) float64 {
 // unlessRace is what a method says; under the race detector it is not called.
 func unlessRace(text string) string {
 	if raceDetector {
-		return "runtime_test.grid(opaque)"
+		return "runtime_test.grid:opaque"
 	}
 	return text
 }
