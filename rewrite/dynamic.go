@@ -1,6 +1,9 @@
 package rewrite
 
-import "go/types"
+import (
+	"go/types"
+	"slices"
+)
 
 // What an interface or a type parameter holds is compared with the struct types
 // that the companion has encoders for anyway; of others package runtime knows the
@@ -12,8 +15,12 @@ type knownType struct {
 	encoder string
 }
 
-// know notes the encoder of a type that a type switch can name.
+// know notes the encoder of a type that a type switch can name, once: a type and
+// its aliases have encoders of their own, but are one case.
 func (en *encoding) know(t types.Type, encoder string) {
+	if slices.ContainsFunc(en.known, func(k knownType) bool { return types.Identical(k.typ, t) }) {
+		return
+	}
 	if _, named := types.Unalias(t).(*types.Named); named && !en.deep && len(en.mask) == 0 && len(typeParamsIn(t)) == 0 && en.canName(t) &&
 		!implementsError(types.NewPointer(t)) { // which implements what t does; an error is its text
 		en.known = append(en.known, knownType{t, encoder})
