@@ -8,7 +8,7 @@ import (
 )
 
 // This code was made for another version of package runtime if the next line does not compile: run monitorgen again.
-type _ [-(monitor.Generation - 4) * (monitor.Generation - 4)]struct{}
+type _ [-(monitor.Generation - 5) * (monitor.Generation - 5)]struct{}
 
 const monitorPackage = `{
 	"path": "github.com/monitorgen/monitorgen/bench/inplace",
