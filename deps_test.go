@@ -27,6 +27,8 @@ var rules = []rule{
 		"runtime imports it"},
 	{"internal/manifest", only(),
 		"both ends of the road import it"},
+	{"internal/histogram", only(),
+		"both sides of a database import it"},
 	{"rewrite", not(module+"/runtime", module+"/sink", "modernc.org", "database/sql"),
 		"it makes text; what the text needs is the user's build's business"},
 	{"sink/spool", not(module+"/rewrite", module+"/runtime", "modernc.org", "database/sql"),

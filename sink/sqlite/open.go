@@ -37,8 +37,11 @@ type Store struct {
 	file      os.FileInfo // of path when it was opened
 	db        *sql.DB
 	conn      *sql.Conn // the one connection: all writing is in order
-	source    *source
+	calls     *feed
+	rollups   *feed
+	edges     *feed
 	functions map[[32]byte]int64 // ids by digest, of those that are committed
+	awaited   awaited
 	partition partition
 	unindexed bool  // a closed partition may lack its indexes
 	perTable  int64 // rows of a partition; partitionRows but in tests
@@ -57,9 +60,12 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := create(path); err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, source: new(source), functions: map[[32]byte]int64{}, unindexed: true, perTable: partitionRows}
-	drv := new(sqlite.Driver)
-	if err := drv.RegisterModule(sourceModule, s.source); err != nil {
+	s := &Store{
+		path: path, calls: newCallFeed(), rollups: newRollupFeed(), edges: newEdgeFeed(),
+		functions: map[[32]byte]int64{}, awaited: awaited{}, unindexed: true, perTable: partitionRows,
+	}
+	drv, err := s.driver()
+	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	s.db = sql.OpenDB(&connector{driver: drv, dsn: dsn(path)})
@@ -68,6 +74,17 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// driver knows what this Store's SQL needs of this process.
+func (s *Store) driver() (*sqlite.Driver, error) {
+	drv := new(sqlite.Driver)
+	for _, f := range []*feed{s.calls, s.rollups, s.edges} {
+		if err := drv.RegisterModule(f.name, f); err != nil {
+			return nil, err
+		}
+	}
+	return drv, drv.RegisterDeterministicScalarFunction(mergeFunction, 2, mergeHistograms)
 }
 
 // create makes an empty file that nobody else may read, or checks the one there is.
@@ -91,8 +108,8 @@ func dsn(path string) string {
 	return u.String()
 }
 
-// connector opens connections of a driver of our own, so that the module that
-// feeds INSERT is seen by this Store's connection alone.
+// connector opens connections of a driver of our own, so that what feeds INSERT
+// is seen by this Store's connection alone.
 type connector struct {
 	driver *sqlite.Driver
 	dsn    string
@@ -132,7 +149,9 @@ func (s *Store) start(ctx context.Context) error {
 		"PRAGMA cache_size = -16384",           // KiB
 		"PRAGMA journal_size_limit = 67108864", // a log that a burst made long is cut again
 		"PRAGMA temp_store = MEMORY",
-		"CREATE VIRTUAL TABLE temp." + sourceTable + " USING " + sourceModule,
+		"CREATE VIRTUAL TABLE temp." + s.calls.name + " USING " + s.calls.name,
+		"CREATE VIRTUAL TABLE temp." + s.rollups.name + " USING " + s.rollups.name,
+		"CREATE VIRTUAL TABLE temp." + s.edges.name + " USING " + s.edges.name,
 	} {
 		if _, err := conn.ExecContext(ctx, pragma); err != nil {
 			return fmt.Errorf("open database %s: %w", s.path, err)

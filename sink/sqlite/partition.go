@@ -10,11 +10,10 @@ import (
 type partition struct {
 	number int64
 	rows   int64
-	insert string // INSERT ... SELECT from the batch
 }
 
 func (p *partition) use(number, rows int64) {
-	*p = partition{number: number, rows: rows, insert: "INSERT OR IGNORE INTO " + tableName(number) + " SELECT * FROM temp." + sourceTable}
+	*p = partition{number: number, rows: rows}
 }
 
 func tableName(number int64) string { return fmt.Sprintf("calls_%06d", number) }

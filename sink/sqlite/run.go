@@ -18,6 +18,9 @@ func (s *Store) Run(ctx context.Context, info *spool.Info) (id sink.RunID, posit
 		if id, err = s.runID(ctx, info); err != nil {
 			return err
 		}
+		if err = s.loadAwaited(ctx, id); err != nil {
+			return err
+		}
 		positions, err = s.positions(ctx, id)
 		return err
 	})

@@ -3,12 +3,19 @@ package sqlite
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"time"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/monitorgen/monitorgen/sink"
 	"github.com/monitorgen/monitorgen/sink/spool"
+	"github.com/monitorgen/monitorgen/sink/sqlite/schema"
 )
 
 // Write stores a batch in one transaction. A call that is in the database
@@ -26,7 +33,7 @@ func (s *Store) Write(ctx context.Context, b *sink.Batch) error {
 			return err
 		}
 	}
-	var learned map[[32]byte]int64
+	var committed func()
 	err := s.transaction(ctx, func() (err error) {
 		if err := s.findPartition(ctx); err != nil {
 			return err
@@ -36,15 +43,13 @@ func (s *Store) Write(ctx context.Context, b *sink.Batch) error {
 				return err
 			}
 		}
-		learned, err = s.writeRows(ctx, b)
+		committed, err = s.writeRows(ctx, b)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("%s: write: %w", s.path, err)
 	}
-	for digest, id := range learned {
-		s.functions[digest] = id
-	}
+	committed()
 	if s.unindexed {
 		s.indexClosed(ctx) // the next Write says what is wrong
 	}
@@ -52,13 +57,20 @@ func (s *Store) Write(ctx context.Context, b *sink.Batch) error {
 }
 
 // writeRows is what a batch's transaction does, whatever partition it goes to.
-// It returns the functions that are new to s.functions.
-func (s *Store) writeRows(ctx context.Context, b *sink.Batch) (map[[32]byte]int64, error) {
+// It returns what is to be remembered when that is committed.
+func (s *Store) writeRows(ctx context.Context, b *sink.Batch) (committed func(), err error) {
 	ids, learned, err := s.writeFunctions(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	stored, err := s.writeCalls(ctx, b, ids)
+	duplicates, err := s.writeCalls(ctx, b, ids) // the first: what follows counts what it leaves
+	if err != nil {
+		return nil, err
+	}
+	if err := s.writeRollups(ctx, b, ids); err != nil {
+		return nil, err
+	}
+	settled, err := s.writeEdges(ctx, b, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +86,13 @@ func (s *Store) writeRows(ctx context.Context, b *sink.Batch) (map[[32]byte]int6
 	if err := s.writeOpen(ctx, b, ids); err != nil {
 		return nil, err
 	}
-	return learned, s.writeCounts(ctx, b, stored)
+	if err := s.writeCounts(ctx, b, duplicates); err != nil {
+		return nil, err
+	}
+	return func() {
+		settled()
+		maps.Copy(s.functions, learned)
+	}, nil
 }
 
 // transaction runs do between BEGIN IMMEDIATE and COMMIT.
@@ -98,9 +116,10 @@ func (s *Store) transaction(ctx context.Context, do func() error) error {
 	return err
 }
 
-// writeCalls inserts the calls of a batch and returns how many were new. They
-// go in ordered by id: the table's tree grows at its right end.
-func (s *Store) writeCalls(ctx context.Context, b *sink.Batch, ids map[*spool.Function]int64) (int64, error) {
+// writeCalls inserts the calls of a batch, ordered by id: the table's tree grows
+// at its right end. Calls that are in the partition already it takes out of the
+// batch, and returns how many those were.
+func (s *Store) writeCalls(ctx context.Context, b *sink.Batch, ids map[*spool.Function]int64) (duplicates int, err error) {
 	if len(b.Calls) == 0 {
 		return 0, nil
 	}
@@ -108,21 +127,74 @@ func (s *Store) writeCalls(ctx context.Context, b *sink.Batch, ids map[*spool.Fu
 	if !slices.IsSortedFunc(b.Calls, byID) {
 		slices.SortFunc(b.Calls, byID)
 	}
-	s.source.set(b, ids)
-	defer s.source.clear()
-	result, err := s.conn.ExecContext(ctx, s.partition.insert)
+	err = s.insertCalls(ctx, b, ids)
+	if isConstraint(err) {
+		if duplicates, err = s.dropDuplicates(ctx, b); err == nil {
+			err = s.insertCalls(ctx, b, ids)
+		}
+	}
 	if err != nil {
 		return 0, fmt.Errorf("insert calls: %w", err)
 	}
-	stored, err := result.RowsAffected()
-	if err != nil {
-		return 0, fmt.Errorf("insert calls: %w", err)
+	if len(b.Calls) == 0 {
+		return duplicates, nil
 	}
-	_, err = s.conn.ExecContext(ctx, "UPDATE monitor_partitions SET rows = rows + ? WHERE number = ?", stored, s.partition.number)
+	first, last := bounds(b.Calls)
+	_, err = s.conn.ExecContext(ctx, `UPDATE monitor_partitions SET rows = rows + ?,
+		first_ns = min(ifnull(first_ns, ?), ?), last_ns = max(ifnull(last_ns, ?), ?) WHERE number = ?`,
+		len(b.Calls), first, first, last, last, s.partition.number)
 	if err != nil {
 		return 0, fmt.Errorf("count calls: %w", err)
 	}
-	return stored, nil
+	return duplicates, nil
+}
+
+// insertCalls inserts all calls of a batch or none.
+func (s *Store) insertCalls(ctx context.Context, b *sink.Batch, ids map[*spool.Function]int64) error {
+	showCalls(s.calls, b, ids)
+	defer s.calls.clear()
+	_, err := s.conn.ExecContext(ctx, "INSERT INTO "+tableName(s.partition.number)+" SELECT * FROM temp."+s.calls.name)
+	return err
+}
+
+// isConstraint reports whether a statement met a key that is there already.
+func isConstraint(err error) bool {
+	var failed *sqlite.Error
+	return errors.As(err, &failed) && failed.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
+}
+
+// dropDuplicates takes calls out of a batch that are in it twice or in the
+// partition already.
+func (s *Store) dropDuplicates(ctx context.Context, b *sink.Batch) (int, error) {
+	before := len(b.Calls)
+	b.Calls = slices.CompactFunc(b.Calls, func(x, y spool.Call) bool { return x.ID == y.ID })
+	run := int64(b.Run) << schema.CallBits
+	rows, err := s.conn.QueryContext(ctx, "SELECT id FROM "+tableName(s.partition.number)+" WHERE id BETWEEN ? AND ?",
+		run|int64(b.Calls[0].ID), run|int64(b.Calls[len(b.Calls)-1].ID))
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	stored := map[uint64]bool{}
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return 0, err
+		}
+		stored[uint64(id&^run)] = true
+	}
+	b.Calls = slices.DeleteFunc(b.Calls, func(c spool.Call) bool { return stored[c.ID] })
+	return before - len(b.Calls), rows.Err()
+}
+
+// bounds returns when the first of calls started, and when the last ended.
+func bounds(calls []spool.Call) (first, last int64) {
+	first = math.MaxInt64
+	for i := range calls {
+		first = min(first, calls[i].Start)
+		last = max(last, calls[i].Start+calls[i].Duration)
+	}
+	return first, last
 }
 
 func (s *Store) writeDrops(ctx context.Context, b *sink.Batch, ids map[*spool.Function]int64) error {
@@ -146,10 +218,7 @@ func (s *Store) writePositions(ctx context.Context, b *sink.Batch) error {
 			return fmt.Errorf("write positions: %w", err)
 		}
 	}
-	var last int64
-	for i := range b.Calls {
-		last = max(last, b.Calls[i].Start+b.Calls[i].Duration)
-	}
+	_, last := bounds(b.Calls)
 	_, err := s.conn.ExecContext(ctx, "UPDATE monitor_runs SET last_ns = max(last_ns, ?), ended = ? WHERE run_id = ?", last, b.Ended, int64(b.Run))
 	if err == nil && b.Ended {
 		_, err = s.conn.ExecContext(ctx, "DELETE FROM monitor_positions WHERE run_id = ?", int64(b.Run))
@@ -161,7 +230,7 @@ func (s *Store) writePositions(ctx context.Context, b *sink.Batch) error {
 }
 
 // writeCounts keeps what sink_stats shows.
-func (s *Store) writeCounts(ctx context.Context, b *sink.Batch, stored int64) error {
+func (s *Store) writeCounts(ctx context.Context, b *sink.Batch, duplicates int) error {
 	var failed, dropped int64
 	for i := range b.Calls {
 		if b.Calls[i].Failed() {
@@ -177,12 +246,12 @@ func (s *Store) writeCounts(ctx context.Context, b *sink.Batch, stored int64) er
 		name  string
 		value int64
 	}{
-		{run, "calls", stored},
+		{run, "calls", int64(len(b.Calls))},
 		{run, "errors", failed},
 		{run, "drops", dropped},
 		{run, "bytes", b.Bytes},
 		{run, "quarantined", int64(b.Quarantined)},
-		{run, "duplicates", int64(len(b.Calls)) - stored},
+		{run, "duplicates", int64(duplicates)},
 		{0, "batches", 1},
 	}
 	for _, c := range counts {

@@ -51,6 +51,8 @@ func TestMigrateTwiceAndViews(t *testing.T) {
 		"runs":          "run_id uuid started ended pid host program args go_version os module session",
 		"sink_stats":    "run_id name value",
 		"drops":         "run_id function_id process dropped last",
+		"rollups":       "seconds ts process process_group function_id run_id calls errors total_ms max_ms",
+		"edges":         "ts caller callee caller_id callee_id run_id calls errors total_ms",
 		"open_calls":    "ts process open_ms seen_by process_group call_id parent_id trace_id depth goroutine run_id data",
 		"calls":         "id function_id parent_id trace_id depth goroutine start_ns duration_ns status flags exception data",
 	}

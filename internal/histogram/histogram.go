@@ -1,0 +1,176 @@
+// Package histogram counts durations in buckets that grow with the duration.
+//
+// In: durations in nanoseconds. Out: counts and quantiles, and the encoded form
+// that the rollup tables of a database keep (docs/schema.md).
+// May import: the standard library. The write path and the query side share it.
+//
+// The buckets are log-linear, as those of HdrHistogram: 32 of equal width in
+// each octave. So every duration up to 63 ns has a bucket of its own, and above
+// that a bucket is at most 1/32 of its durations wide.
+package histogram
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+)
+
+// perOctave is how many buckets share a power of two.
+const (
+	octaveBits = 5
+	perOctave  = 1 << octaveBits
+)
+
+// buckets is how many there are: the last holds math.MaxInt64.
+const buckets = (63-octaveBits-1)*perOctave + 2*perOctave
+
+// maxCount bounds the count of a bucket, so that sums stay in an int64.
+const maxCount = 1 << 50
+
+// ErrDamaged is for bytes that no Histogram encodes to.
+var ErrDamaged = errors.New("not an encoded histogram")
+
+// Histogram counts durations. The zero value is empty. It takes eight bytes for
+// each bucket between the lowest and the highest in use.
+type Histogram struct {
+	first  int // the bucket that counts[0] is of
+	counts []uint64
+	total  uint64
+}
+
+// bucketOf returns the bucket of a duration; negative ones count as 0.
+func bucketOf(ns int64) int {
+	if ns < 2*perOctave {
+		return int(max(ns, 0))
+	}
+	shift := bits.Len64(uint64(ns)) - octaveBits - 1
+	return shift<<octaveBits + int(ns>>shift)
+}
+
+// bounds returns the lowest and the highest duration of a bucket.
+func bounds(bucket int) (low, high int64) {
+	if bucket < 2*perOctave {
+		return int64(bucket), int64(bucket)
+	}
+	shift := bucket>>octaveBits - 1
+	low = int64(bucket-shift<<octaveBits) << shift
+	return low, low + 1<<shift - 1
+}
+
+// Record counts a duration.
+func (h *Histogram) Record(ns int64) { h.add(bucketOf(ns), 1) }
+
+func (h *Histogram) add(bucket int, n uint64) {
+	if i := bucket - h.first; uint(i) < uint(len(h.counts)) {
+		h.counts[i] += n
+	} else {
+		h.widen(bucket)
+		h.counts[bucket-h.first] += n
+	}
+	h.total += n
+}
+
+// widen makes room for a bucket, and for an octave more on that side.
+func (h *Histogram) widen(bucket int) {
+	low, high := bucket, bucket+1
+	if len(h.counts) > 0 {
+		low, high = h.first, h.first+len(h.counts)
+		if bucket < low {
+			low = bucket - perOctave
+		} else {
+			high = bucket + perOctave
+		}
+	}
+	low, high = max(low, 0), min(high, buckets)
+	wider := make([]uint64, high-low)
+	if len(h.counts) > 0 {
+		copy(wider[h.first-low:], h.counts)
+	}
+	h.first, h.counts = low, wider
+}
+
+// Reset empties the histogram and keeps its memory.
+func (h *Histogram) Reset() {
+	clear(h.counts)
+	h.total = 0
+}
+
+// Count returns how many durations were counted.
+func (h *Histogram) Count() int64 { return int64(h.total) }
+
+// Quantile returns a duration that a share q of the counted ones, from 0 to 1,
+// does not exceed: the middle of the bucket that the nearest rank falls into. It
+// is off by at most 1/64, 1.6 %. It is 0 for an empty histogram.
+func (h *Histogram) Quantile(q float64) int64 {
+	if h.total == 0 {
+		return 0
+	}
+	rank := uint64(q * float64(h.total))
+	if float64(rank) < q*float64(h.total) {
+		rank++
+	}
+	rank = min(max(rank, 1), h.total)
+	var seen uint64
+	for i, n := range h.counts {
+		if seen += n; seen >= rank {
+			low, high := bounds(h.first + i)
+			return low + (high-low)/2
+		}
+	}
+	return 0
+}
+
+// Each calls do for every bucket that is not empty, by ascending durations, with
+// its lowest and highest duration and its count.
+func (h *Histogram) Each(do func(low, high int64, count uint64)) {
+	for i, n := range h.counts {
+		if n > 0 {
+			low, high := bounds(h.first + i)
+			do(low, high, n)
+		}
+	}
+}
+
+// Add adds the counts of another histogram.
+func (h *Histogram) Add(other *Histogram) {
+	for i, n := range other.counts {
+		if n > 0 {
+			h.add(other.first+i, n)
+		}
+	}
+}
+
+// Append appends the encoded histogram: for every bucket that is not empty, in
+// ascending order, how many buckets it comes after the one before (the first:
+// its number) and its count, both as unsigned varints. An empty one has no bytes.
+func (h *Histogram) Append(b []byte) []byte {
+	last := 0
+	for i, n := range h.counts {
+		if n == 0 {
+			continue
+		}
+		b = binary.AppendUvarint(b, uint64(h.first+i-last))
+		b = binary.AppendUvarint(b, n)
+		last = h.first + i
+	}
+	return b
+}
+
+// Merge adds an encoded histogram. Bytes that are none give ErrDamaged, and may
+// have been added in part.
+func (h *Histogram) Merge(encoded []byte) error {
+	bucket := uint64(0)
+	for first := true; len(encoded) > 0; first = false {
+		gap, n := binary.Uvarint(encoded)
+		if n <= 0 || gap == 0 && !first {
+			return ErrDamaged
+		}
+		count, m := binary.Uvarint(encoded[n:])
+		if bucket += gap; m <= 0 || gap >= buckets || bucket >= buckets || count == 0 || count > maxCount {
+			return ErrDamaged
+		}
+		h.add(int(bucket), count)
+		encoded = encoded[n+m:]
+	}
+	return nil
+}
