@@ -37,6 +37,8 @@ var rules = []rule{
 		"stores are chosen by who starts it"},
 	{"sink/sqlite", not(module+"/rewrite", module+"/cmd"),
 		"it only stores"},
+	{"sink/sqlite/image", not(module+"/rewrite", module+"/runtime", module+"/sink", module+"/internal", module+"/cmd"),
+		"it knows SQLite's file format and nothing of calls"},
 	{"sink/sqlite/query", either(only(module+"/sink/sqlite/schema"), not(module+"/rewrite", module+"/runtime", module+"/sink", module+"/internal/wire")),
 		"it reads a database, whoever wrote it; the write path stays out of readers"},
 }

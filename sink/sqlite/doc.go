@@ -4,7 +4,7 @@
 // In: Batches of package sink. Out: a database that any SQL client reads, also
 // while it is written. Its tables and views are in package schema.
 // May import: the standard library, modernc.org/sqlite, internal/histogram,
-// sink, sink/spool and sink/sqlite/schema. The query side (package query) must not import this
+// sink, sink/spool, sink/sqlite/image and sink/sqlite/schema. The query side (package query) must not import this
 // package, nor this package the query side.
 //
 // Calls go to partitions of a million rows. The one that takes new rows has no

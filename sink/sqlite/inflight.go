@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"github.com/monitorgen/monitorgen/sink"
@@ -28,7 +29,7 @@ func (s *Store) writeOpen(ctx context.Context, b *sink.Batch, ids map[*spool.Fun
 			(run_id, call_id, function_id, parent_id, trace_id, depth, goroutine, start_ns, seen_ns, seen_by, data)
 			SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM calls WHERE id = ?)`,
 			int64(b.Run), int64(c.ID), ids[c.Function], int64(c.Parent), int64(c.Trace), int64(c.Depth), int64(c.Goroutine),
-			c.Start, open.Seen, string(open.By), textOrNull(c.Data), int64(b.Run)<<schema.CallBits|int64(c.ID))
+			c.Start, open.Seen, string(open.By), sql.NullString{String: c.Data, Valid: c.Data != ""}, int64(b.Run)<<schema.CallBits|int64(c.ID))
 		if err != nil {
 			return fmt.Errorf("write open calls: %w", err)
 		}

@@ -37,7 +37,7 @@ type Store struct {
 	file      os.FileInfo // of path when it was opened
 	db        *sql.DB
 	conn      *sql.Conn // the one connection: all writing is in order
-	calls     *feed
+	calls     inserter
 	rollups   *feed
 	edges     *feed
 	functions map[[32]byte]int64 // ids by digest, of those that are committed
@@ -61,7 +61,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		path: path, calls: newCallFeed(), rollups: newRollupFeed(), edges: newEdgeFeed(),
+		path: path, rollups: newRollupFeed(), edges: newEdgeFeed(),
 		functions: map[[32]byte]int64{}, awaited: awaited{}, unindexed: true, perTable: partitionRows,
 	}
 	drv, err := s.driver()
@@ -79,7 +79,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 // driver knows what this Store's SQL needs of this process.
 func (s *Store) driver() (*sqlite.Driver, error) {
 	drv := new(sqlite.Driver)
-	for _, f := range []*feed{s.calls, s.rollups, s.edges} {
+	for _, f := range []*feed{s.rollups, s.edges} {
 		if err := drv.RegisterModule(f.name, f); err != nil {
 			return nil, err
 		}
@@ -149,13 +149,15 @@ func (s *Store) start(ctx context.Context) error {
 		"PRAGMA cache_size = -16384",           // KiB
 		"PRAGMA journal_size_limit = 67108864", // a log that a burst made long is cut again
 		"PRAGMA temp_store = MEMORY",
-		"CREATE VIRTUAL TABLE temp." + s.calls.name + " USING " + s.calls.name,
 		"CREATE VIRTUAL TABLE temp." + s.rollups.name + " USING " + s.rollups.name,
 		"CREATE VIRTUAL TABLE temp." + s.edges.name + " USING " + s.edges.name,
 	} {
 		if _, err := conn.ExecContext(ctx, pragma); err != nil {
 			return fmt.Errorf("open database %s: %w", s.path, err)
 		}
+	}
+	if s.calls, err = newCopier(ctx, conn); err != nil {
+		return fmt.Errorf("open database %s: %w", s.path, err)
 	}
 	if s.file, err = os.Stat(s.path); err != nil {
 		return fmt.Errorf("open database: %w", err)
@@ -202,6 +204,12 @@ func (s *Store) Close() error {
 	}
 	if e := s.db.Close(); err == nil {
 		err = e
+	}
+	if s.calls != nil {
+		if e := s.calls.close(); err == nil {
+			err = e
+		}
+		s.calls = nil
 	}
 	if err != nil {
 		return fmt.Errorf("close database %s: %w", s.path, err)

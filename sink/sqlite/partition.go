@@ -37,12 +37,10 @@ func (s *Store) turnPartition(ctx context.Context) error {
 		return nil
 	}
 	next := s.partition.number + 1
-	var columns string
-	err := s.conn.QueryRowContext(ctx, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?", tableName(1)).Scan(&columns)
+	columns, err := callColumns(ctx, s.conn)
 	if err != nil {
 		return fmt.Errorf("add a partition: %w", err)
 	}
-	_, columns, _ = strings.Cut(columns, "(")
 	numbers, err := s.partitionNumbers(ctx)
 	if err != nil {
 		return fmt.Errorf("add a partition: %w", err)
@@ -52,7 +50,7 @@ func (s *Store) turnPartition(ctx context.Context) error {
 		parts = append(parts, "SELECT * FROM "+tableName(n))
 	}
 	for _, statement := range []string{
-		"CREATE TABLE " + tableName(next) + " (" + columns,
+		"CREATE TABLE " + tableName(next) + " " + columns,
 		fmt.Sprintf("INSERT INTO monitor_partitions (number, rows) VALUES (%d, 0)", next),
 		"DROP VIEW calls",
 		"CREATE VIEW calls AS " + strings.Join(parts, " UNION ALL "),

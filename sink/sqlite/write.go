@@ -95,9 +95,17 @@ func (s *Store) writeRows(ctx context.Context, b *sink.Batch) (committed func(),
 	}, nil
 }
 
-// transaction runs do between BEGIN IMMEDIATE and COMMIT.
+// lockMain makes a transaction one that writes the database. BEGIN IMMEDIATE
+// would do so, and would begin to read the attached table of a copier, too, which
+// is filled later.
+const lockMain = "DELETE FROM main.monitor_positions WHERE false"
+
+// transaction runs do in a transaction that writes.
 func (s *Store) transaction(ctx context.Context, do func() error) error {
-	_, err := s.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+	_, err := s.conn.ExecContext(ctx, "BEGIN")
+	if err == nil {
+		_, err = s.conn.ExecContext(ctx, lockMain)
+	}
 	if err == nil {
 		err = do()
 	}
@@ -123,19 +131,19 @@ func (s *Store) writeCalls(ctx context.Context, b *sink.Batch, ids map[*spool.Fu
 	if len(b.Calls) == 0 {
 		return 0, nil
 	}
-	byID := func(x, y spool.Call) int { return cmp.Compare(x.ID, y.ID) }
-	if !slices.IsSortedFunc(b.Calls, byID) {
-		slices.SortFunc(b.Calls, byID)
-	}
-	err = s.insertCalls(ctx, b, ids)
+	all := len(b.Calls)
+	b.Calls = ordered(b.Calls)
+	table := tableName(s.partition.number)
+	err = s.calls.insert(ctx, table, b.Run, b.Calls, ids)
 	if isConstraint(err) {
-		if duplicates, err = s.dropDuplicates(ctx, b); err == nil {
-			err = s.insertCalls(ctx, b, ids)
+		if err = s.dropStored(ctx, b); err == nil {
+			err = s.calls.insertNew(ctx, table)
 		}
 	}
 	if err != nil {
 		return 0, fmt.Errorf("insert calls: %w", err)
 	}
+	duplicates = all - len(b.Calls)
 	if len(b.Calls) == 0 {
 		return duplicates, nil
 	}
@@ -149,12 +157,15 @@ func (s *Store) writeCalls(ctx context.Context, b *sink.Batch, ids map[*spool.Fu
 	return duplicates, nil
 }
 
-// insertCalls inserts all calls of a batch or none.
-func (s *Store) insertCalls(ctx context.Context, b *sink.Batch, ids map[*spool.Function]int64) error {
-	showCalls(s.calls, b, ids)
-	defer s.calls.clear()
-	_, err := s.conn.ExecContext(ctx, "INSERT INTO "+tableName(s.partition.number)+" SELECT * FROM temp."+s.calls.name)
-	return err
+// ordered returns calls in ascending order of their ids, each id once.
+func ordered(calls []spool.Call) []spool.Call {
+	for i := 1; i < len(calls); i++ {
+		if calls[i].ID <= calls[i-1].ID {
+			slices.SortFunc(calls, func(x, y spool.Call) int { return cmp.Compare(x.ID, y.ID) })
+			return slices.CompactFunc(calls, func(x, y spool.Call) bool { return x.ID == y.ID })
+		}
+	}
+	return calls
 }
 
 // isConstraint reports whether a statement met a key that is there already.
@@ -163,28 +174,25 @@ func isConstraint(err error) bool {
 	return errors.As(err, &failed) && failed.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
 }
 
-// dropDuplicates takes calls out of a batch that are in it twice or in the
-// partition already.
-func (s *Store) dropDuplicates(ctx context.Context, b *sink.Batch) (int, error) {
-	before := len(b.Calls)
-	b.Calls = slices.CompactFunc(b.Calls, func(x, y spool.Call) bool { return x.ID == y.ID })
+// dropStored takes calls out of a batch that are in the partition already.
+func (s *Store) dropStored(ctx context.Context, b *sink.Batch) error {
 	run := int64(b.Run) << schema.CallBits
 	rows, err := s.conn.QueryContext(ctx, "SELECT id FROM "+tableName(s.partition.number)+" WHERE id BETWEEN ? AND ?",
 		run|int64(b.Calls[0].ID), run|int64(b.Calls[len(b.Calls)-1].ID))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer rows.Close()
 	stored := map[uint64]bool{}
 	for rows.Next() {
 		var id int64
 		if err := rows.Scan(&id); err != nil {
-			return 0, err
+			return err
 		}
 		stored[uint64(id&^run)] = true
 	}
 	b.Calls = slices.DeleteFunc(b.Calls, func(c spool.Call) bool { return stored[c.ID] })
-	return before - len(b.Calls), rows.Err()
+	return rows.Err()
 }
 
 // bounds returns when the first of calls started, and when the last ended.
