@@ -41,6 +41,14 @@ var rules = []rule{
 		"it knows SQLite's file format and nothing of calls"},
 	{"sink/sqlite/query", either(only(module+"/sink/sqlite/schema"), not(module+"/rewrite", module+"/runtime", module+"/sink", module+"/internal/wire")),
 		"it reads a database, whoever wrote it; the write path stays out of readers"},
+	{"internal/filter", only(),
+		"every store and command that takes a query reads it by this"},
+	{"dashboard/aggregate", either(only(module+"/sink/sqlite/query", module+"/sink/sqlite/schema", module+"/internal/histogram", module+"/internal/filter"), not(module)),
+		"statistics are made of what a query answers"},
+	{"dashboard/analyse", either(only(module+"/dashboard/aggregate", module+"/sink/sqlite/query", module+"/sink/sqlite/schema", module+"/internal/histogram", module+"/internal/filter"), not(module)),
+		"shapes are made of what a query answers"},
+	{"dashboard", not(module+"/rewrite", module+"/runtime", module+"/internal/wire", module+"/cmd", module+"/sink/spool"),
+		"it reads the store, never the application; the write path stays out of it"},
 }
 
 func TestDependencies(t *testing.T) {

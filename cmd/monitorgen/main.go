@@ -65,6 +65,7 @@ func commands() []command {
 		{"errors", "the newest errors and panics", runErrors},
 		{"tree", "one call with all that it called, arguments and results inline", runTree},
 		{"tail", "calls as they end", runTail},
+		{"serve", "the dashboard: a live page, and JSON", runServe},
 		{"sql", "one SQL statement, read-only", runSQL},
 		{"recover", "bring in what a killed process left in its spool", runRecover},
 		{"help", "this text, or that of a command", runHelp},

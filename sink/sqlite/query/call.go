@@ -55,6 +55,10 @@ type Call struct {
 	Arguments      []Value // as recorded: fewer than declared when some were left out
 	Results        []Value // none for a call that panicked
 
+	Function int64 // its id, 0 if it is not known
+	Open     bool  // it had not ended when its process did; only DB.Call finds such a one
+	Untimed  bool  // a sample left it out and its error brought it in: there is no duration
+
 	function *function // nil when it is not known
 }
 
@@ -89,21 +93,23 @@ func (v Value) Text() string {
 }
 
 // callColumns are those that scanCall reads.
-const callColumns = "id, function_id, parent_id, trace_id, depth, goroutine, start_ns, coalesce(duration_ns, 0), status, exception, data"
+const callColumns = "id, function_id, parent_id, trace_id, depth, goroutine, start_ns, duration_ns, status, exception, data"
 
 // scanCall reads a row of callColumns. A function that is not known leaves the
 // call without a name.
 func scanCall(rows *sql.Rows, functions map[int64]*function) (*Call, error) {
 	var c Call
-	var id, functionID, start, duration, status int64
+	var id, start, status int64
+	var functionID, duration sql.NullInt64
 	var exception, data sql.NullString
 	err := rows.Scan(&id, &functionID, &c.Parent, &c.Trace, &c.Depth, &c.Goroutine, &start, &duration, &status, &exception, &data)
 	if err != nil {
 		return nil, err
 	}
-	c.ID, c.Start, c.Duration = callOfRow(id), time.Unix(0, start).UTC(), time.Duration(duration)
+	c.ID, c.Start, c.Duration = callOfRow(id), time.Unix(0, start).UTC(), time.Duration(duration.Int64)
 	c.Failed, c.Exception = status != 0, exception.String
-	if f := functions[functionID]; f != nil {
+	c.Function, c.Untimed = functionID.Int64, !duration.Valid
+	if f := functions[c.Function]; f != nil {
 		c.function, c.Process, c.Group = f, f.process, f.group
 		if data.Valid {
 			err = c.setValues(f, data.String)
@@ -152,10 +158,11 @@ func (d *DB) newest(ctx context.Context, f Filter, limit int, also string) ([]*C
 	if err != nil {
 		return nil, d.fail("read functions", err)
 	}
-	where, err := d.condition(ctx, f, functions)
+	sel, err := d.compile(ctx, f, functions)
 	if err != nil {
 		return nil, d.fail("read runs", err)
 	}
+	where := sel.where()
 	where.and(also)
 	// The sort keeps ids alone: rows are wide.
 	query := "SELECT " + callColumns + " FROM calls WHERE id IN (SELECT id FROM calls WHERE " + where.text +

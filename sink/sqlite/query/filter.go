@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/monitorgen/monitorgen/internal/filter"
 	"github.com/monitorgen/monitorgen/sink/sqlite/schema"
 )
 
@@ -15,7 +16,13 @@ import (
 type Filter struct {
 	Session  string    // of monitorgen run or test: only calls of its processes
 	Since    time.Time // only calls that started then or later
+	Until    time.Time // only calls that started before
 	Function string    // only functions whose process or full name contains this
+	Runs     []int64   // only calls of these runs; nil takes all
+	Query    filter.Query
+	Pin      CallID // only calls that are not newer, by their id; zero takes all
+	// Now is what the query's times before now are counted from; zero is now.
+	Now time.Time
 }
 
 // span is a range of calls.id, both ends included.
@@ -67,24 +74,20 @@ func (f Filter) since() int64 {
 // function is what calls show of their function.
 type function struct {
 	process, group string
-	full           string // import/path.Name
-	values         []datum
+	pkg, name      string
+	values         []Datum
 }
 
-// datum describes one value of a function's calls.
-type datum struct {
-	Name   string `json:"name"`
-	Type   string `json:"type"`
-	Output bool   `json:"output"`
-}
+// full is import/path.Name.
+func (f *function) full() string { return f.pkg + "." + f.name }
 
 func (f *function) matches(text string) bool {
-	return strings.Contains(f.process, text) || strings.Contains(f.full, text)
+	return strings.Contains(f.process, text) || strings.Contains(f.full(), text)
 }
 
 // functions returns all functions by function_id.
 func (d *DB) functions(ctx context.Context) (map[int64]*function, error) {
-	rows, err := d.db.QueryContext(ctx, `SELECT function_id, process, "group", package || '.' || name, data FROM functions`)
+	rows, err := d.db.QueryContext(ctx, `SELECT function_id, process, "group", package, name, data FROM functions`)
 	if err != nil {
 		return nil, err
 	}
@@ -94,54 +97,13 @@ func (d *DB) functions(ctx context.Context) (map[int64]*function, error) {
 		var id int64
 		var data string
 		f := new(function)
-		if err := rows.Scan(&id, &f.process, &f.group, &f.full, &data); err != nil {
+		if err := rows.Scan(&id, &f.process, &f.group, &f.pkg, &f.name, &data); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(data), &f.values); err != nil {
-			return nil, fmt.Errorf("values of function %s: %w", f.full, err)
+			return nil, fmt.Errorf("values of function %s: %w", f.full(), err)
 		}
 		all[id] = f
 	}
 	return all, rows.Err()
-}
-
-// condition is a WHERE clause with its arguments.
-type condition struct {
-	text string
-	args []any
-}
-
-func (c *condition) and(text string, args ...any) {
-	if c.text != "" {
-		c.text += " AND "
-	}
-	c.text += text
-	c.args = append(c.args, args...)
-}
-
-// condition puts the filter into SQL over the columns of calls.
-func (d *DB) condition(ctx context.Context, f Filter, functions map[int64]*function) (condition, error) {
-	var c condition
-	c.and("start_ns >= ?", f.since())
-	if f.Session != "" {
-		spans, err := d.spans(ctx, f)
-		if err != nil {
-			return c, err
-		}
-		var ranges []string
-		for _, s := range spans {
-			ranges = append(ranges, fmt.Sprintf("id BETWEEN %d AND %d", s.low, s.high))
-		}
-		c.and("(" + strings.Join(append(ranges, "0"), " OR ") + ")")
-	}
-	if f.Function != "" {
-		ids := []string{}
-		for id, fn := range functions {
-			if fn.matches(f.Function) {
-				ids = append(ids, fmt.Sprint(id))
-			}
-		}
-		c.and("function_id IN (" + strings.Join(ids, ",") + ")")
-	}
-	return c, nil
 }

@@ -82,10 +82,112 @@ func (t *Tail) Next(ctx context.Context) (calls []*Call, err error) {
 	if err != nil {
 		return nil, t.db.fail("read calls", err)
 	}
+	sortByEnd(calls)
+	return calls, nil
+}
+
+// Skim returns the newest calls that were stored since, at most limit, in the
+// order in which they ended, and how many more there were. It reads no more than
+// the ids of those.
+func (t *Tail) Skim(ctx context.Context, limit int) (calls []*Call, more int64, err error) {
+	err = t.snapshot(ctx, func() error {
+		if t.functions, err = t.db.functions(ctx); err != nil {
+			return err
+		}
+		ids, err := t.unseenIDs(ctx)
+		if err != nil {
+			return err
+		}
+		more = int64(max(len(ids)-limit, 0))
+		if calls, err = t.load(ctx, ids[more:]); err != nil {
+			return err
+		}
+		slices.Sort(ids)
+		t.unseen = bounded(without(t.unseen, ids))
+		return t.forgetEnded(ctx)
+	})
+	if err != nil {
+		return nil, 0, t.db.fail("read calls", err)
+	}
+	sortByEnd(calls)
+	return calls, more, nil
+}
+
+// unseenIDs returns the ids of unseen calls, partition by partition.
+func (t *Tail) unseenIDs(ctx context.Context) (ids []int64, err error) {
+	numbers, unseen, err := t.newPartitions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range numbers {
+		more, err := t.integers(ctx, fmt.Sprintf(`SELECT c.id FROM json_each(?) AS gap CROSS JOIN calls_%06d AS c
+			ON c.id BETWEEN gap.value ->> 0 AND gap.value ->> 1`, n), unseen)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, more...)
+		t.partition = n
+	}
+	return ids, nil
+}
+
+func (t *Tail) load(ctx context.Context, ids []int64) (calls []*Call, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := t.conn.QueryContext(ctx, "SELECT "+callColumns+" FROM calls WHERE id IN (SELECT value FROM json_each(?))", string(list))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		c, err := scanCall(rows, t.functions)
+		if err != nil {
+			return nil, err
+		}
+		calls = append(calls, c)
+	}
+	return calls, rows.Err()
+}
+
+// sortByEnd puts calls in the order in which they ended.
+func sortByEnd(calls []*Call) {
 	slices.SortStableFunc(calls, func(a, b *Call) int {
 		return cmp.Compare(a.Start.UnixNano()+int64(a.Duration), b.Start.UnixNano()+int64(b.Duration))
 	})
-	return calls, nil
+}
+
+// Taken returns those of the calls that the filter takes.
+func (d *DB) Taken(ctx context.Context, f Filter, calls []*Call) ([]*Call, error) {
+	functions, err := d.functions(ctx)
+	if err != nil {
+		return nil, d.fail("read functions", err)
+	}
+	sel, err := d.compile(ctx, f, functions)
+	if err != nil {
+		return nil, d.fail("read runs", err)
+	}
+	if sel.whole() || len(calls) == 0 {
+		return calls, nil
+	}
+	ids := make([]CallID, len(calls))
+	for i, c := range calls {
+		ids[i] = c.ID
+	}
+	where := sel.where()
+	rows, err := d.integers(ctx, "SELECT id FROM calls WHERE id IN (SELECT value FROM json_each(?)) AND "+where.text, append([]any{rowList(ids)}, where.args...)...)
+	if err != nil {
+		return nil, d.fail("read calls", err)
+	}
+	taken := map[int64]bool{}
+	for _, id := range rows {
+		taken[id] = true
+	}
+	return slices.DeleteFunc(slices.Clone(calls), func(c *Call) bool { return !taken[c.ID.row()] }), nil
 }
 
 // snapshot runs do with the connection seeing one state of the database.
@@ -145,20 +247,12 @@ func (t *Tail) integers(ctx context.Context, query string, args ...any) (all []i
 // read returns unseen calls, and makes them seen. New ones are in the newest
 // partition, or in those that were the newest since the last time.
 func (t *Tail) read(ctx context.Context) (calls []*Call, err error) {
-	numbers, err := t.integers(ctx, "SELECT number FROM monitor_partitions WHERE number >= ? ORDER BY number", t.partition)
-	if err != nil {
-		return nil, err
-	}
-	pairs := make([][2]int64, len(t.unseen))
-	for i, s := range t.unseen {
-		pairs[i] = [2]int64{s.low, s.high}
-	}
-	unseen, err := json.Marshal(pairs)
+	numbers, unseen, err := t.newPartitions(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, n := range numbers {
-		more, err := t.readPartition(ctx, n, string(unseen), tailBatch-len(calls))
+		more, err := t.readPartition(ctx, n, unseen, tailBatch-len(calls))
 		if err != nil {
 			return nil, err
 		}
@@ -175,6 +269,21 @@ func (t *Tail) read(ctx context.Context) (calls []*Call, err error) {
 	slices.Sort(ids)
 	t.unseen = bounded(without(t.unseen, ids))
 	return calls, nil
+}
+
+// newPartitions returns the partitions that may have unseen calls, and the gaps
+// in JSON.
+func (t *Tail) newPartitions(ctx context.Context) (numbers []int64, unseen string, err error) {
+	numbers, err = t.integers(ctx, "SELECT number FROM monitor_partitions WHERE number >= ? ORDER BY number", t.partition)
+	if err != nil {
+		return nil, "", err
+	}
+	pairs := make([][2]int64, len(t.unseen))
+	for i, s := range t.unseen {
+		pairs[i] = [2]int64{s.low, s.high}
+	}
+	text, err := json.Marshal(pairs)
+	return numbers, string(text), err
 }
 
 // readPartition looks every gap up in the table's key: reading the view

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/monitorgen/monitorgen/dashboard"
+	"github.com/monitorgen/monitorgen/sink/sqlite/query"
+)
+
+const serveUsage = `usage: monitorgen serve [flags] [FILE]
+
+Serve shows a database as a live page, and as JSON under /api/v1 (docs/api.md),
+until it is interrupted. It prints the URL. FILE is a database, monitor.db if not
+named; it is only read.
+
+	monitorgen serve
+	monitorgen serve -addr 0.0.0.0:7788 desk.db
+
+It listens on this machine alone unless -addr says otherwise. Then a token is
+needed: $MONITOR_TOKEN, or one that it makes and prints with the URL.
+`
+
+// defaultAddress is where the dashboard is looked for. If that port is taken, the
+// next free one will do.
+const (
+	defaultAddress = "127.0.0.1:7788"
+	portsTried     = 20
+)
+
+// serveFlags say how a dashboard is served.
+type serveFlags struct {
+	address string
+	hosts   stringList
+	token   bool
+}
+
+func (f *serveFlags) register(fs *flag.FlagSet) {
+	fs.StringVar(&f.address, "addr", "", "listen on this `host:port` (default "+defaultAddress+", or the next free port)")
+	fs.Var(&f.hosts, "host", "answer requests for this `name` too, as behind a proxy; may be given again")
+	fs.BoolVar(&f.token, "token", false, "ask for a token on loopback too")
+}
+
+// stringList is a flag that may be given again.
+type stringList []string
+
+func (l *stringList) String() string { return strings.Join(*l, ",") }
+func (l *stringList) Set(s string) error {
+	*l = append(*l, s)
+	return nil
+}
+
+func runServe(ctx context.Context, e *env, args []string) int {
+	var f serveFlags
+	fs := newFlags(e, "serve", serveUsage)
+	f.register(fs)
+	if code, goOn := parseFlags(e, fs, args); !goOn {
+		return code
+	}
+	name, code, goOn := oneFile(e, fs)
+	if !goOn {
+		return code
+	}
+	db := e.openDatabase(ctx, name)
+	if db == nil {
+		return exitFailure
+	}
+	defer db.Close()
+	s, err := e.startDashboard(&f, db)
+	if err != nil {
+		return e.failf("%v", err)
+	}
+	defer s.close()
+	fmt.Fprintf(e.stdout, "monitorgen: %s at %s\n", e.shortPath(e.database(name)), s.url)
+	select {
+	case <-ctx.Done():
+		return exitDone
+	case err := <-s.failed:
+		return e.failf("serve: %v", err)
+	}
+}
+
+// serving is a dashboard that is being served.
+type serving struct {
+	url       string
+	http      *http.Server
+	dashboard *dashboard.Server
+	failed    chan error
+}
+
+// startDashboard listens and serves.
+func (e *env) startDashboard(f *serveFlags, db *query.DB) (*serving, error) {
+	listener, err := listen(f.address)
+	if err != nil {
+		return nil, err
+	}
+	host, _, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		listener.Close()
+		return nil, err
+	}
+	token := ""
+	if f.token || !loopback(host) {
+		if token, err = e.token(); err != nil {
+			listener.Close()
+			return nil, err
+		}
+	}
+	hosts := f.hosts
+	if named, _, err := net.SplitHostPort(f.address); err == nil && named != "" {
+		hosts = append(hosts, named)
+	}
+	s := &serving{failed: make(chan error, 1), dashboard: dashboard.New(dashboard.Options{
+		Repository: dashboard.Database(db), Host: host, Hosts: hosts, Token: token, Pages: pages(), Version: version()})}
+	s.url = pageURL(listener.Addr().String(), token)
+	s.http = &http.Server{Handler: s.dashboard, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: log.New(e.stderr, "monitorgen: ", 0)}
+	go func() {
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	}()
+	return s, nil
+}
+
+// close ends what clients are getting.
+func (s *serving) close() {
+	s.dashboard.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		s.http.Close() // somebody is still reading
+	}
+}
+
+// listen takes the address, or without one the first free port from the default on.
+func listen(address string) (net.Listener, error) {
+	if address != "" {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, fmt.Errorf("-addr %s: %w", address, err)
+		}
+		return listener, nil
+	}
+	first := netip.MustParseAddrPort(defaultAddress)
+	var err error
+	for i := range uint16(portsTried) {
+		var listener net.Listener
+		at := netip.AddrPortFrom(first.Addr(), first.Port()+i)
+		if listener, err = net.Listen("tcp", at.String()); err == nil {
+			return listener, nil
+		}
+	}
+	return nil, fmt.Errorf("listen: %w; -addr names another port", err)
+}
+
+func loopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.Unmap().IsLoopback()
+}
+
+// minToken is how many characters a token has at least.
+const minToken = 16
+
+// token returns the one of the environment, or makes one.
+func (e *env) token() (string, error) {
+	if token := e.getenv("MONITOR_TOKEN"); token != "" {
+		if len(token) < minToken {
+			return "", fmt.Errorf("MONITOR_TOKEN: a token has at least %d characters", minToken)
+		}
+		return token, nil
+	}
+	var b [24]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", fmt.Errorf("make a token: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(b[:]), nil
+}
+
+// pageURL is what a browser is given. An address that stands for all of this
+// machine's is shown as one that can be opened.
+func pageURL(address, token string) string {
+	host, port, _ := net.SplitHostPort(address)
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	u := url.URL{Scheme: "http", Host: net.JoinHostPort(host, port), Path: "/"}
+	if token != "" {
+		u.RawQuery = url.Values{"token": {token}}.Encode()
+	}
+	return u.String()
+}
+
+// pages is what is shown to a browser.
+func pages() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprintln(w, "monitorgen: the API is at /api/v1, see docs/api.md")
+	})
+}
+
+// version is that of this build.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return ""
+}

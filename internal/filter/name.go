@@ -1,0 +1,57 @@
+package filter
+
+import "strings"
+
+// MatchFunction reports whether fn:pattern takes a function: one whose process
+// name or full name (import/path.Name) contains the pattern, or, where it has a
+// wildcard, whose process name, full name or name is of that form.
+func MatchFunction(pattern, process, full, name string) bool {
+	if !wild(pattern) {
+		return containsFold(process, pattern) || containsFold(full, pattern)
+	}
+	return MatchName(pattern, process) || MatchName(pattern, full) || MatchName(pattern, name)
+}
+
+// MatchName reports whether a whole name is of the pattern's form: * stands for
+// any text. Case does not matter.
+func MatchName(pattern, name string) bool {
+	return glob(strings.ToLower(pattern), strings.ToLower(name))
+}
+
+// wild reports whether a pattern has a wildcard. The star of a method's
+// receiver, (*T), is none.
+func wild(pattern string) bool {
+	for i := range len(pattern) {
+		if pattern[i] == '*' && (i == 0 || pattern[i-1] != '(') {
+			return true
+		}
+	}
+	return false
+}
+
+func containsFold(text, part string) bool {
+	return strings.Contains(strings.ToLower(text), strings.ToLower(part))
+}
+
+// glob matches a whole text. It goes back to the latest star alone, so that it
+// takes at most len(pattern) * len(text) steps.
+func glob(pattern, text string) bool {
+	p, t := 0, 0
+	star, from := -1, 0
+	for t < len(text) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, t
+			p++
+		case p < len(pattern) && pattern[p] == text[t]:
+			p++
+			t++
+		case star >= 0:
+			from++
+			p, t = star+1, from
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
