@@ -2,7 +2,7 @@
 // recording of every function, and compares the outcome test by test. It also
 // generates in place, vets what is generated, and reverts.
 //
-// In: names of modules in modules.tsv. Out: a line per module, and a table;
+// In: names of modules in modules.tsv, or any MODULE@VERSION. Out: a line per module, and a table;
 // exit code 1 if a test behaves differently, nothing was recorded, or revert
 // does not give back every byte.
 // May import: the standard library and the query package.
@@ -100,9 +100,13 @@ func choose(names []string) ([]module, error) {
 	}
 	var chosen []module
 	for _, name := range names {
+		if path, version, other := strings.Cut(name, "@"); other {
+			chosen = append(chosen, module{path: path, version: version, packages: []string{"./..."}})
+			continue
+		}
 		i := slices.IndexFunc(all, func(m module) bool { return m.path == name })
 		if i < 0 {
-			return nil, fmt.Errorf("no module %s in scripts/corpusrun/modules.tsv", name)
+			return nil, fmt.Errorf("no module %s in scripts/corpusrun/modules.tsv; others by MODULE@VERSION", name)
 		}
 		chosen = append(chosen, all[i])
 	}
