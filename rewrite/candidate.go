@@ -84,8 +84,6 @@ func (c *candidate) leaveAlone() string {
 		return "it is monitorgen's own code"
 	case ast.IsGenerated(c.source.syntax) && c.found[directiveTrace] == nil && !c.sel.Generated:
 		return "the file is generated (use -generated to record it)"
-	case imports(c.source.syntax, "C"):
-		return "the file uses cgo"
 	case c.source.marked && c.isMarked():
 		return "it is recorded already (generated in place)"
 	case hasGeneratedName(c.decl.Recv, c.decl.Type.Params, c.decl.Type.Results):

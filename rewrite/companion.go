@@ -302,7 +302,7 @@ func (c *companion) describeFunction(fn *Function) {
 	for _, output := range []bool{false, true} {
 		for _, v := range fn.values {
 			if v.record && v.output == output {
-				d.Data = append(d.Data, manifest.Datum{Name: v.name, Type: cmpOr(v.text, types.TypeString(v.typ, packageName)), Output: output})
+				d.Data = append(d.Data, manifest.Datum{Name: v.name, Type: cmpOr(v.text, typeShown(v.typ)), Output: output})
 			}
 		}
 	}

@@ -9,7 +9,8 @@
 //
 // The way through the package, left to right:
 //
-//	Load      load.go        packages, syntax and types; text as it was before monitorgen changed it
+//	Load      load.go        packages, syntax and types; text as it was before monitorgen changed it; cgo.go files
+//	                         of which the compiler sees something else
 //	Plan      directive.go   comments to directives, option.go their options, diagnostic.go what is wrong
 //	          plan.go        which functions (not those of assembly.go), with what names and options, or the reason why not
 //	          literal.go     function literals with a directive; spawn.go, handover.go what runs on other goroutines

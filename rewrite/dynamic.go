@@ -59,7 +59,7 @@ func (c *companion) writeAnything() {
 }
 
 func (en *encoding) knownCase(k knownType) {
-	text, name := en.typeText(k.typ), types.TypeString(k.typ, packageName)
+	text, name := en.typeText(k.typ), typeShown(k.typ)
 	en.line("case " + text + ":")
 	en.indent++
 	en.open("if e.Dynamic(%q) {", name)

@@ -49,9 +49,9 @@ func holdsText(t types.Type, seen []types.Type) bool {
 	case *types.Pointer:
 		return holdsText(u.Elem(), seen)
 	case *types.Slice:
-		return isByte(u.Elem()) || holdsText(u.Elem(), seen)
+		return isCharacter(u.Elem()) || holdsText(u.Elem(), seen)
 	case *types.Array:
-		return isByte(u.Elem()) || holdsText(u.Elem(), seen)
+		return isCharacter(u.Elem()) || holdsText(u.Elem(), seen)
 	case *types.Struct:
 		for i := range u.NumFields() {
 			if holdsText(u.Field(i).Type(), seen) {
@@ -63,6 +63,12 @@ func holdsText(t types.Type, seen []types.Type) bool {
 		return false
 	}
 	return true // interfaces, maps, type parameters
+}
+
+// isCharacter tells whether values of t in a row may be text: bytes, and C's char.
+func isCharacter(t types.Type) bool {
+	b, ok := t.Underlying().(*types.Basic)
+	return ok && (b.Kind() == types.Byte || b.Kind() == types.Int8)
 }
 
 func isByte(t types.Type) bool {
@@ -238,7 +244,7 @@ func (en *encoding) structure(expr string, t types.Type) {
 	case *types.Interface:
 		en.dynamic(expr)
 	default:
-		en.stmt("e.Opaque(%q)", types.TypeString(t, packageName))
+		en.stmt("e.Opaque(%q)", typeShown(t))
 	}
 }
 

@@ -28,7 +28,7 @@ func (en *encoding) structEncoder(t types.Type, s *types.Struct) string {
 	if en.level >= maxLevel {
 		return ""
 	}
-	name := en.fresh(en.prefix + "Encode" + identifier(types.TypeString(t, packageName)))
+	name := en.fresh(en.prefix + "Encode" + identifier(typeShown(t)))
 	en.encoders[key] = name
 	en.know(t, name)
 	sub := &encoding{companion: en.companion, mask: en.mask, deep: en.deep, level: en.level + 1}
@@ -40,17 +40,17 @@ func (en *encoding) structEncoder(t types.Type, s *types.Struct) string {
 // that does not export it; one within it is only named.
 func (en *encoding) foreignStruct(expr string, t types.Type, s *types.Struct) {
 	if en.foreign {
-		en.stmt("e.Opaque(%q)", types.TypeString(t, packageName))
+		en.stmt("e.Opaque(%q)", typeShown(t))
 		return
 	}
 	en.foreign = true
 	defer func() { en.foreign = false }()
 	fields := en.fieldsOf(t, s)
 	if len(fields) == 0 {
-		en.stmt("e.Opaque(%q)", types.TypeString(t, packageName))
+		en.stmt("e.Opaque(%q)", typeShown(t))
 		return
 	}
-	en.open("if e.Struct(%d, %d) {", en.typeNumber(types.TypeString(t, packageName), fields), len(fields))
+	en.open("if e.Struct(%d, %d) {", en.typeNumber(typeShown(t), fields), len(fields))
 	en.fields(expr, fields)
 	en.close("}")
 }
@@ -63,10 +63,10 @@ func (en *encoding) structFunction(name string, t types.Type, s *types.Struct) {
 	defer en.close("}\n")
 	fields := en.fieldsOf(t, s)
 	if len(fields) == 0 && s.NumFields() > 0 {
-		en.stmt("e.Opaque(%q)", types.TypeString(t, packageName))
+		en.stmt("e.Opaque(%q)", typeShown(t))
 		return
 	}
-	number := en.typeNumber(types.TypeString(t, packageName), fields)
+	number := en.typeNumber(typeShown(t), fields)
 	en.open("if !e.Struct(%d, %d) {", number, len(fields))
 	en.stmt("return")
 	en.close("}")
@@ -140,9 +140,9 @@ func sameNames(names []string, fields []field) bool {
 
 // followable tells whether memory of type t may be read where other
 // goroutines can reach it: no part of it, however deep, is there to
-// synchronise, so its owner does not expect concurrent use.
+// synchronise, so its owner does not expect concurrent use; and it is not C's.
 func (en *encoding) followable(t types.Type) bool {
-	return en.deep || !synchronised(t, nil)
+	return en.deep || !synchronised(t, nil) && !isC(t)
 }
 
 // synchronised tells whether t has a part from sync or sync/atomic, or one

@@ -205,7 +205,7 @@ func (s *literalScan) literal(c *candidate, lit *ast.FuncLit) {
 	}
 	reason := c.leaveLiteral(lit)
 	sig, ok := s.info.TypeOf(lit).(*types.Signature)
-	if !ok {
+	if !ok && reason == "" {
 		return
 	}
 	fn := &Function{
@@ -249,8 +249,8 @@ func (c *candidate) leaveLiteral(lit *ast.FuncLit) string {
 		return "//go:nosplit around it: there may be no room on the stack for a deferred call"
 	case c.decl != nil && unsafePragma(c.decl) != "":
 		return unsafePragma(c.decl) + " around it: a deferred call may not be safe in it"
-	case imports(c.source.syntax, "C"):
-		return "the file uses cgo"
+	case c.source.cgo:
+		return "a function literal in a file that uses cgo"
 	case c.source.marked && isMarkedLiteral(c.source.syntax, lit):
 		return "it is recorded already (generated in place)"
 	case hasGeneratedName(lit.Type.Params, lit.Type.Results):
@@ -284,7 +284,7 @@ func (fn *Function) inferLocalTypes() {
 		if w.named(v.typ) {
 			continue
 		}
-		v.text = types.TypeString(v.typ, packageName)
+		v.text = typeShown(v.typ)
 		v.isError, v.iterated = false, false
 		if pkg.GoVersion != "" && olderThan(pkg.GoVersion, 18) || synchronised(v.typ, nil) && !isReference(v.typ) {
 			v.record = false

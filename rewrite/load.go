@@ -51,6 +51,7 @@ type sourceFile struct {
 	path   string
 	src    []byte
 	syntax *ast.File
+	cgo    bool // its functions have types, what is in them has not; see cgo.go
 	// marked is set where an overlay build meets a file that was generated in
 	// place: its functions with our mark are recorded already.
 	marked bool
@@ -234,7 +235,11 @@ func (l *loader) check(ctx context.Context, paths []string) ([]*sourcePackage, e
 	}
 	var pkgs []*sourcePackage
 	for _, p := range preferTestVariants(loaded) {
-		pkgs = append(pkgs, l.sourcePackage(p))
+		pkg, err := l.sourcePackage(p)
+		if err != nil {
+			return nil, err
+		}
+		pkgs = append(pkgs, pkg)
 	}
 	sort.Slice(pkgs, func(i, j int) bool { return pkgs[i].ID < pkgs[j].ID })
 	return pkgs, nil
@@ -303,7 +308,7 @@ func (l *loader) parse(fset *token.FileSet, path string, src []byte) (*ast.File,
 	return parser.ParseFile(fset, path, src, parser.ParseComments|parser.SkipObjectResolution)
 }
 
-func (l *loader) sourcePackage(p *packages.Package) *sourcePackage {
+func (l *loader) sourcePackage(p *packages.Package) (*sourcePackage, error) {
 	own := make(map[string]bool, len(p.GoFiles))
 	for _, path := range p.GoFiles {
 		own[path] = true
@@ -317,8 +322,13 @@ func (l *loader) sourcePackage(p *packages.Package) *sourcePackage {
 		src := l.text[path]
 		pkg.files = append(pkg.files, &sourceFile{path: path, src: src, syntax: syntax, marked: isMarked(src)})
 	}
+	if len(pkg.Errors) == 0 {
+		if err := l.addCgoFiles(pkg); err != nil {
+			return nil, err
+		}
+	}
 	sort.Slice(pkg.files, func(i, j int) bool { return pkg.files[i].path < pkg.files[j].path })
-	return pkg
+	return pkg, nil
 }
 
 // typeErrors returns what keeps a package from compiling, or nil.

@@ -298,7 +298,9 @@ func (p *planner) file(pkg *Package, scope *packageScope, f *sourceFile, info *t
 		}
 	}
 	p.literals(file, f, scope, info)
-	file.planGoroutines(info)
+	if !f.cgo {
+		file.planGoroutines(info)
+	}
 	ds.reportUnused()
 	return file
 }
