@@ -64,6 +64,9 @@ func (b *recordedBuild) record(ctx context.Context) (*Plan, error) {
 	if b.listing, err = b.list(ctx); err != nil {
 		return nil, err
 	}
+	if b.sel.InTests && b.listing.testsAsk() {
+		return nil, errSlow
+	}
 	tasks := b.tasks()
 	if err := b.listing.compileImports(ctx, b, tasks); err != nil {
 		return nil, err

@@ -44,9 +44,9 @@ func (c *candidate) wanted() bool {
 		return true
 	}
 	if !asked {
-		asked = c.sel.All || c.scope.pkg != nil || c.typeDirective(directiveTrace) != nil
-		if c.file.isTest && !c.sel.Tests {
-			return false
+		asked = c.sel.All && c.reached(nil)
+		for _, d := range []*directive{c.scope.pkg, c.typeDirective(directiveTrace)} {
+			asked = asked || d != nil && c.reached(d)
 		}
 	}
 	full := c.file.pkg.Path + "." + c.name
@@ -55,6 +55,15 @@ func (c *candidate) wanted() bool {
 	}
 	return asked
 }
+
+// reached tells whether a directive for many functions, or the flag -all, which
+// is nil here, means those of this file: those of tests only where they are asked
+// for, or the directive is a test's, too.
+func (c *candidate) reached(d *directive) bool {
+	return !c.file.isTest || c.sel.Tests || d != nil && isTestFile(c.plan.Fset.PositionFor(d.pos, false).Filename)
+}
+
+func isTestFile(name string) bool { return strings.HasSuffix(name, "_test.go") }
 
 // flushesSink tells whether this is the main function of a program that links
 // the sink by a blank import: Go runs nothing of ours when main has returned.

@@ -56,7 +56,7 @@ func (p *testPackage) check(fset *token.FileSet, files []*ast.File, info *types.
 			err = fmt.Errorf("go/types panics: %v", r) // as it does on some code that does not compile
 		}
 	}()
-	cfg := types.Config{GoVersion: p.goVersion, Importer: p.imports, Sizes: types.SizesFor("gc", "amd64"), FakeImportC: true}
+	cfg := types.Config{GoVersion: p.goVersion, Importer: p.imports, Sizes: types.SizesFor("gc", "amd64")}
 	return cfg.Check(p.path, fset, files, info)
 }
 

@@ -357,7 +357,7 @@ func (l *listing) add(p *listedPackage, build *Build) error {
 	if strings.HasSuffix(p.ImportPath, ".test") || strings.HasSuffix(p.Name, "_test") || l.has(p.ImportPath) {
 		return nil
 	}
-	p.GoFiles = slices.DeleteFunc(p.GoFiles, func(name string) bool { return strings.HasSuffix(name, "_test.go") })
+	p.GoFiles = slices.DeleteFunc(p.GoFiles, isTestFile)
 	for i, path := range p.Imports {
 		p.Imports[i] = withoutVariant(path)
 	}
@@ -370,6 +370,16 @@ func (l *listing) add(p *listedPackage, build *Build) error {
 // cached tells whether a path is in the module cache, where nothing changes.
 func (l *listing) cached(path string, build *Build) bool {
 	return strings.HasPrefix(path, build.env.GOMODCACHE+string(filepath.Separator))
+}
+
+// testsAsk tells whether a test file of the user's packages has a directive.
+func (l *listing) testsAsk() bool {
+	return slices.ContainsFunc(l.Packages, func(p *listedPackage) bool {
+		return slices.ContainsFunc(l.Dirs[p.Dir], func(name string) bool {
+			path := p.path(name)
+			return isTestFile(name) && l.Files[path].Directive && testDirective.Match(l.text[path])
+		})
+	})
 }
 
 func withoutVariant(path string) string {

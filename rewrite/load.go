@@ -70,6 +70,7 @@ type loader struct {
 	sel     Selection
 	fset    *token.FileSet
 	overlay map[string][]byte
+	tests   bool // test files are loaded: all are asked for, or one has a directive
 
 	mu   sync.Mutex
 	text map[string][]byte // what was parsed, by path
@@ -78,6 +79,7 @@ type loader struct {
 // load returns the packages that may hold functions to record, sorted by
 // path. Packages without a directive are listed but never type-checked.
 func (l *loader) load(ctx context.Context) ([]*sourcePackage, error) {
+	l.tests = l.sel.Tests
 	paths, err := l.list(ctx)
 	if err != nil || len(paths) == 0 {
 		return nil, err
@@ -166,33 +168,61 @@ var runtimePackages = map[string]bool{
 // directiveLike matches what parseComment has to look at: directives and near misses.
 var directiveLike = regexp.MustCompile(`(?im)(?://|/\*)[ \t]*mo[a-z]+[ \t]*[:.-]`)
 
+// testDirective matches fewer near misses: for it the tests of a package are loaded.
+var testDirective = regexp.MustCompile(`(?im)//[ \t]*monitor[ \t]*:`)
+
 // candidate tells whether a package can have anything to record, and lays
 // the text of files generated in place over those on disk.
 func (l *loader) candidate(p *packages.Package) (bool, error) {
 	found := l.sel.All || p.Name == "main" && p.Imports[autostartPath] != nil
 	for _, path := range p.GoFiles {
-		src, err := os.ReadFile(path)
+		here, err := l.look(path, directiveLike)
 		if err != nil {
-			continue // the go command will say it better
+			return false, err
 		}
-		found = found || directiveLike.Match(src)
-		if !l.sel.Clean {
+		found = found || here
+	}
+	if l.sel.Tests || l.sel.Closure && !l.sel.InTests {
+		return found, nil // there already, or not part of the build
+	}
+	names, err := goFileNames(p.Dir)
+	if err != nil {
+		return false, fmt.Errorf("look for directives in tests: %w", err)
+	}
+	for _, name := range names {
+		if !isTestFile(name) {
 			continue
 		}
-		switch {
-		case isCompanion(src):
-			l.overlay[path] = emptyFile(src)
-			found = true
-		case isMarked(src):
-			clean, err := revertSource(path, src)
-			if err != nil {
-				return false, err
-			}
-			l.overlay[path] = clean
-			found = true
+		here, err := l.look(filepath.Join(p.Dir, name), testDirective)
+		if err != nil {
+			return false, err
 		}
+		l.tests = l.tests || here
+		found = found || here
 	}
 	return found, nil
+}
+
+// look tells whether a file has what may be a directive, or was generated in
+// place; then the text of before is laid over it.
+func (l *loader) look(path string, directive *regexp.Regexp) (bool, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return false, nil // the go command will say it better
+	}
+	switch {
+	case l.sel.Clean && isCompanion(src):
+		l.overlay[path] = emptyFile(src)
+		return true, nil
+	case l.sel.Clean && isMarked(src):
+		clean, err := revertSource(path, src)
+		if err != nil {
+			return false, err
+		}
+		l.overlay[path] = clean
+		return true, nil
+	}
+	return directive.Match(src), nil
 }
 
 // dirs returns the folders of the packages that the patterns match.
@@ -224,7 +254,7 @@ func (sel Selection) dirs(ctx context.Context) ([]string, error) {
 // check parses and type-checks the candidates, their imports from export data.
 func (l *loader) check(ctx context.Context, paths []string) ([]*sourcePackage, error) {
 	cfg := l.config(ctx, syntaxMode)
-	cfg.Tests = l.sel.Tests
+	cfg.Tests = l.tests
 	var loaded []*packages.Package
 	for _, patterns := range l.patternGroups(paths) {
 		group, err := packages.Load(cfg, patterns...)

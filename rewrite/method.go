@@ -110,7 +110,7 @@ func (j *judge) dir(path string) *judgedPackage {
 	pkg := &judgedPackage{make(map[string][]judgedFunction), make(map[string][]judgedFunction)}
 	for _, e := range entries {
 		name := filepath.Join(path, e.Name())
-		if filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
+		if filepath.Ext(name) != ".go" || isTestFile(name) {
 			continue
 		}
 		src, err := os.ReadFile(name)

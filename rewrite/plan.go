@@ -267,7 +267,7 @@ func (p *planner) excluded(path string) {
 var directiveLine = regexp.MustCompile(`(?m)^\s*//monitor:(trace|package)\b`)
 
 func (p *planner) file(pkg *Package, scope *packageScope, f *sourceFile, info *types.Info) *File {
-	file := &File{Path: f.path, src: f.src, syntax: f.syntax, pkg: pkg, isTest: strings.HasSuffix(f.path, "_test.go")}
+	file := &File{Path: f.path, src: f.src, syntax: f.syntax, pkg: pkg, isTest: isTestFile(f.path)}
 	ds := scope.files[f]
 	inits := 0
 	for _, decl := range f.syntax.Decls {

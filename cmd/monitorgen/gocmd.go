@@ -25,7 +25,7 @@ Monitorgen's flags, in front of the packages:
   -all              record every function of the main module, not only those with a directive
   -include regexp   record only functions whose full name, import/path.(*Type).Method, matches
   -exclude regexp   record no function whose full name matches
-  -tests            record the functions of _test.go files too
+  -tests            record the functions of _test.go files, too; without it, those with a directive
   -generated        record the functions of generated files too
   -db file          the database (default monitor.db, or $MONITOR_DB)
 

@@ -22,7 +22,7 @@ type selectionFlags struct {
 
 func (f *selectionFlags) register(fs *flag.FlagSet) {
 	fs.BoolVar(&f.all, "all", false, "record every function, not only those with a directive")
-	fs.BoolVar(&f.tests, "tests", false, "record the functions of _test.go files too")
+	fs.BoolVar(&f.tests, "tests", false, "record the functions of _test.go files, too; without it, those with a directive")
 	fs.BoolVar(&f.generated, "generated", false, "record the functions of generated files too")
 	fs.StringVar(&f.include, "include", "", "record only functions whose full name, import/path.(*Type).Method, matches this `regexp`")
 	fs.StringVar(&f.exclude, "exclude", "", "record no function whose full name matches this `regexp`")
