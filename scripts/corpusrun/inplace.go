@@ -20,25 +20,27 @@ func (t *trial) inPlace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The generated code imports package runtime: the module requires it now.
+	// The generated code imports package runtime: the module requires it now, and
+	// the go command may add to go.sum what that requires.
 	root, err := filepath.Abs(".")
 	if err != nil {
 		return err
 	}
+	env := append(slices.Clone(t.env), "GOFLAGS=-buildvcs=false -mod=mod")
 	for _, args := range [][]string{
 		{"go", "mod", "edit", "-require=github.com/monitorgen/monitorgen@v0.0.0", "-replace=github.com/monitorgen/monitorgen=" + root},
 		append([]string{t.tool, "generate", "-all", generated}, t.packages...),
-		append([]string{"go", "build", "-mod=mod"}, t.packages...),
+		append([]string{"go", "build"}, t.packages...),
 		append([]string{t.tool, "generate", "-check", "-all", generated}, t.packages...),
 	} {
-		if _, err := output(ctx, t.dir, t.env, args[0], args[1:]...); err != nil {
+		if _, err := output(ctx, t.dir, env, args[0], args[1:]...); err != nil {
 			return err
 		}
 	}
-	if err := t.analyse(ctx); err != nil {
+	if err := t.analyse(ctx, env); err != nil {
 		return err
 	}
-	if _, err := output(ctx, t.dir, t.env, t.tool, append([]string{"generate", "-revert"}, t.packages...)...); err != nil {
+	if _, err := output(ctx, t.dir, env, t.tool, append([]string{"generate", "-revert"}, t.packages...)...); err != nil {
 		return err
 	}
 	after, err := readTree(t.dir)
@@ -50,12 +52,11 @@ func (t *trial) inPlace(ctx context.Context) error {
 
 // analyse runs go vet and staticcheck over what was generated. What they say of
 // the module itself is not ours.
-func (t *trial) analyse(ctx context.Context) error {
+func (t *trial) analyse(ctx context.Context, env []string) error {
 	staticcheck, err := output(ctx, ".", nil, "go", "tool", "-n", "staticcheck")
 	if err != nil {
 		return err
 	}
-	env := append(slices.Clone(t.env), "GOFLAGS=-buildvcs=false -mod=mod")
 	for _, args := range [][]string{{"go", "vet"}, {strings.TrimSpace(string(staticcheck))}} {
 		cmd := exec.CommandContext(ctx, args[0], append(args[1:], t.packages...)...)
 		cmd.Dir, cmd.Env = t.dir, env
