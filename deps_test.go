@@ -49,6 +49,8 @@ var rules = []rule{
 		"shapes are made of what a query answers"},
 	{"dashboard", not(module+"/rewrite", module+"/runtime", module+"/internal/wire", module+"/cmd", module+"/sink/spool"),
 		"it reads the store, never the application; the write path stays out of it"},
+	{"dashboard/web", only(),
+		"it is files and how they are sent; what they ask for is the API's business"},
 }
 
 func TestDependencies(t *testing.T) {

@@ -4,6 +4,9 @@ go 1.26.0
 
 tool honnef.co/go/tools/cmd/staticcheck
 
+// Packages of the npm registry may hold Go files.
+ignore ./dashboard/web/node_modules
+
 require (
 	github.com/coder/websocket v1.8.15
 	github.com/dave/dst v0.28.0

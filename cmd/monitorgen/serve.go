@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/monitorgen/monitorgen/dashboard"
+	"github.com/monitorgen/monitorgen/dashboard/web"
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
 
@@ -123,7 +124,7 @@ func (e *env) startDashboard(f *serveFlags, db *query.DB) (*serving, error) {
 		hosts = append(hosts, named)
 	}
 	s := &serving{failed: make(chan error, 1), dashboard: dashboard.New(dashboard.Options{
-		Repository: dashboard.Database(db), Host: host, Hosts: hosts, Token: token, Pages: pages(), Version: version()})}
+		Repository: dashboard.Database(db), Host: host, Hosts: hosts, Token: token, Pages: web.Handler(), Version: version()})}
 	s.url = pageURL(listener.Addr().String(), token)
 	s.http = &http.Server{Handler: s.dashboard, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: log.New(e.stderr, "monitorgen: ", 0)}
@@ -201,18 +202,6 @@ func pageURL(address, token string) string {
 		u.RawQuery = url.Values{"token": {token}}.Encode()
 	}
 	return u.String()
-}
-
-// pages is what is shown to a browser.
-func pages() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/" {
-			http.NotFound(w, r)
-			return
-		}
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		fmt.Fprintln(w, "monitorgen: the API is at /api/v1, see docs/api.md")
-	})
 }
 
 // version is that of this build.

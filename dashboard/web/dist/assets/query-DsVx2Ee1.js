@@ -1,0 +1,1 @@
+function e(e){return/^[A-Za-z0-9_.*()[\]/-]+$/.test(e)&&!e.startsWith(`-`)?e:JSON.stringify(e)}function t(e){return e.match(/(?:"(?:\\.|[^"\\])*"|\S)+/g)??[]}function n(e,n){let r=t(e);return r.includes(n)?e:[...r,n].join(` `)}function r(e,n){return t(e).filter(e=>!n(e)).join(` `)}function i(e){return e===`err`||e===`status:err`}export{r as a,n as i,e as n,t as r,i as t};
