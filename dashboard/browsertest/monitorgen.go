@@ -64,6 +64,11 @@ type Server struct {
 func (t *Tool) Serve(ctx context.Context, database string) (*Server, error) {
 	cmd := exec.CommandContext(ctx, t.path, "serve", "-addr", "127.0.0.1:0", database)
 	cmd.Dir = filepath.Dir(database)
+	return start(cmd)
+}
+
+// start starts a server and waits for the URL that it prints.
+func start(cmd *exec.Cmd) (*Server, error) {
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

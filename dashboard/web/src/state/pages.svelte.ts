@@ -68,6 +68,7 @@ export class RankedPages<Row> {
 
   /** Fetches what the ranks need and drops requests for what left the window. */
   show(first: number, last: number) {
+    if (!this.there) return // the first page is on its way
     const from = Math.max(0, Math.floor(first / size))
     const to = Math.floor(Math.max(0, Math.min(last, this.total - 1)) / size)
     this.wanted = [from, to]
