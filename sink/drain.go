@@ -40,6 +40,7 @@ func (r *drain) store(ctx context.Context) error {
 		if err != nil || !more {
 			return err
 		}
+		r.drainer.maintain(ctx)
 		r.drainer.yield()
 	}
 }

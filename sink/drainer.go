@@ -93,8 +93,11 @@ func (d *Drainer) Run(ctx context.Context) error {
 	tick := time.NewTicker(d.options.Interval)
 	defer tick.Stop()
 	for {
+		next := time.Now().Add(d.options.Interval)
 		if err := d.drainAll(ctx); err != nil && ctx.Err() == nil {
 			d.complain.about(err)
+		}
+		for d.maintainInTurn(ctx) && time.Now().Before(next) {
 		}
 		select {
 		case <-ctx.Done():
@@ -110,7 +113,32 @@ func (d *Drainer) Run(ctx context.Context) error {
 func (d *Drainer) Once(ctx context.Context) (Stats, error) {
 	defer d.release()
 	err := d.drainAll(ctx)
+	for d.maintainInTurn(ctx) {
+	}
 	return d.Stats(), err
+}
+
+// maintain has a Store that is a Maintainer do a part of its work. It reports
+// whether there is more.
+func (d *Drainer) maintain(ctx context.Context) bool {
+	m, ok := d.options.Store.(Maintainer)
+	if !ok || ctx.Err() != nil {
+		return false
+	}
+	more, err := m.Maintain(ctx)
+	if err != nil && ctx.Err() == nil {
+		d.complain.about(err)
+	}
+	return more && err == nil
+}
+
+// maintainInTurn is maintain in its turn.
+func (d *Drainer) maintainInTurn(ctx context.Context) bool {
+	if d.lock(ctx) != nil {
+		return false
+	}
+	defer d.unlock()
+	return d.maintain(ctx)
 }
 
 // release gives all locks back.

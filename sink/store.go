@@ -25,6 +25,16 @@ type Store interface {
 	Close() error
 }
 
+// Maintainer is a Store that has work of its own between two Batches, such as
+// deleting what has expired. A drainer calls Maintain after each Write and
+// between its passes, never at the same time as another method.
+type Maintainer interface {
+	// Maintain does a part of what is due, small enough for calls to wait for,
+	// and reports whether more is. An error is logged, and Maintain called again
+	// at the next pass.
+	Maintain(ctx context.Context) (more bool, err error)
+}
+
 // Batch is what a Store writes at once. All of it is of one run.
 type Batch struct {
 	Run         RunID

@@ -4,10 +4,12 @@
 // In: Batches of package sink. Out: a database that any SQL client reads, also
 // while it is written. Its tables and views are in package schema.
 // May import: the standard library, modernc.org/sqlite, internal/histogram,
-// sink, sink/spool, sink/sqlite/image and sink/sqlite/schema. The query side (package query) must not import this
-// package, nor this package the query side.
+// sink, sink/spool, sink/sqlite/image and sink/sqlite/schema. The query side
+// (package query) must not import this package, nor this package the query side.
 //
-// Calls go to partitions of a million rows. The one that takes new rows has no
-// index beyond its key, which is what keeps writing fast; a partition is
-// indexed when it is full.
+// Calls go to partitions of a million rows, or of a twelfth of the time that they
+// are kept. The one that takes new rows has no index beyond its key, which is
+// what keeps writing fast; a partition is indexed when it is closed, and goes as
+// a whole when it has expired. What has to be fast over all of them is in the
+// rollups, which are written with the calls.
 package sqlite

@@ -42,12 +42,23 @@ type Store struct {
 	edges     *feed
 	functions map[[32]byte]int64 // ids by digest, of those that are committed
 	awaited   awaited
+	options   Options
+	log       *checkpointer
+	expiry    expiry
 	partition partition
+	shown     int   // partitions in the view calls
 	unindexed bool  // a closed partition may lack its indexes
 	perTable  int64 // rows of a partition; partitionRows but in tests
 }
 
 var _ sink.Store = (*Store)(nil)
+
+// Options configure OpenWith. The zero value is what Open takes.
+type Options struct {
+	Retention Retention
+	Archiver  Archiver         // is given what expires; nil: it is only deleted
+	Now       func() time.Time // the clock that Retention goes by; nil is time.Now
+}
 
 // Open opens the database at path for writing and makes it when there is none;
 // the folder must exist. The file and its companions get mode 0600. It refuses,
@@ -57,18 +68,28 @@ var _ sink.Store = (*Store)(nil)
 // Several processes may write one database; each waits up to five seconds for
 // the others.
 func Open(ctx context.Context, path string) (*Store, error) {
+	return OpenWith(ctx, path, Options{})
+}
+
+// OpenWith is Open with other than the default Options.
+func OpenWith(ctx context.Context, path string, o Options) (*Store, error) {
+	o.Retention = o.Retention.withDefaults()
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if err := create(path); err != nil {
 		return nil, err
 	}
 	s := &Store{
 		path: path, rollups: newRollupFeed(), edges: newEdgeFeed(),
-		functions: map[[32]byte]int64{}, awaited: awaited{}, unindexed: true, perTable: partitionRows,
+		functions: map[[32]byte]int64{}, awaited: awaited{}, options: o, unindexed: true, perTable: partitionRows,
 	}
+	s.expiry = expiry{store: s, due: o.Now().Add(cycle)}
 	drv, err := s.driver()
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s.db = sql.OpenDB(&connector{driver: drv, dsn: dsn(path)})
+	s.db = sql.OpenDB(&connector{driver: drv, dsn: dsn(path, busyTimeout)})
 	if err := s.start(ctx); err != nil {
 		s.Close()
 		return nil, err
@@ -100,11 +121,12 @@ func create(path string) error {
 	return err
 }
 
-func dsn(path string) string {
+// dsn opens a database for writing; wait is how long for others, in milliseconds.
+func dsn(path string, wait int) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs
 	}
-	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("mode=rw&_pragma=busy_timeout(%d)", busyTimeout)}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("mode=rw&_pragma=busy_timeout(%d)", wait)}
 	return u.String()
 }
 
@@ -146,6 +168,8 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	for _, pragma := range []string{
 		"PRAGMA synchronous = NORMAL",
+		"PRAGMA secure_delete = ON",            // what expires is overwritten
+		"PRAGMA wal_autocheckpoint = 0",        // a checkpointer does it
 		"PRAGMA cache_size = -16384",           // KiB
 		"PRAGMA journal_size_limit = 67108864", // a log that a burst made long is cut again
 		"PRAGMA temp_store = MEMORY",
@@ -161,6 +185,12 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	if s.file, err = os.Stat(s.path); err != nil {
 		return fmt.Errorf("open database: %w", err)
+	}
+	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM monitor_partitions WHERE NOT expired").Scan(&s.shown); err != nil {
+		return fmt.Errorf("open database %s: %w", s.path, err)
+	}
+	if s.log, err = newCheckpointer(conn, s.path, s.options.Retention.Size); err != nil {
+		return fmt.Errorf("open database %s: %w", s.path, err)
 	}
 	return s.findPartition(ctx)
 }
@@ -199,8 +229,14 @@ func (s *Store) checkFile() error {
 // the log into the file.
 func (s *Store) Close() error {
 	var err error
+	if s.log != nil {
+		err = s.log.close()
+		s.log = nil
+	}
 	if s.conn != nil {
-		err = s.conn.Close()
+		if e := s.conn.Close(); err == nil {
+			err = e
+		}
 	}
 	if e := s.db.Close(); err == nil {
 		err = e

@@ -4,114 +4,154 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // partition is the table that takes new rows.
 type partition struct {
 	number int64
 	rows   int64
-}
-
-func (p *partition) use(number, rows int64) {
-	*p = partition{number: number, rows: rows}
+	opened int64 // when it took its first row, 0 for not yet
 }
 
 func tableName(number int64) string { return fmt.Sprintf("calls_%06d", number) }
 
-// findPartition asks the database which partition takes new rows. Another
-// process may have added one since we last looked.
-func (s *Store) findPartition(ctx context.Context) error {
-	var number, rows int64
-	query := "SELECT number, rows FROM monitor_partitions ORDER BY number DESC LIMIT 1"
-	if err := s.conn.QueryRowContext(ctx, query).Scan(&number, &rows); err != nil {
-		return fmt.Errorf("%s: find the newest partition: %w", s.path, err)
-	}
-	s.partition.use(number, rows)
-	return nil
-}
-
-// turnPartition adds a partition when the newest is full. It is part of the
-// batch's transaction.
-func (s *Store) turnPartition(ctx context.Context) error {
-	if s.partition.rows < s.perTable {
-		return nil
-	}
-	next := s.partition.number + 1
-	columns, err := callColumns(ctx, s.conn)
-	if err != nil {
-		return fmt.Errorf("add a partition: %w", err)
-	}
-	numbers, err := s.partitionNumbers(ctx)
-	if err != nil {
-		return fmt.Errorf("add a partition: %w", err)
-	}
-	var parts []string
-	for _, n := range append(numbers, next) {
-		parts = append(parts, "SELECT * FROM "+tableName(n))
-	}
-	for _, statement := range []string{
-		"CREATE TABLE " + tableName(next) + " " + columns,
-		fmt.Sprintf("INSERT INTO monitor_partitions (number, rows) VALUES (%d, 0)", next),
-		"DROP VIEW calls",
-		"CREATE VIEW calls AS " + strings.Join(parts, " UNION ALL "),
-	} {
-		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("add a partition: %w", err)
-		}
-	}
-	s.partition.use(next, 0)
-	s.unindexed = true
-	return nil
-}
-
-func (s *Store) partitionNumbers(ctx context.Context) (numbers []int64, err error) {
-	rows, err := s.conn.QueryContext(ctx, "SELECT number FROM monitor_partitions ORDER BY number")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var n int64
-		if err := rows.Scan(&n); err != nil {
-			return nil, err
-		}
-		numbers = append(numbers, n)
-	}
-	return numbers, rows.Err()
-}
-
-// indexClosed indexes the partitions that take no rows any more and have no
-// indexes yet, each in a transaction of its own: also those that a process
-// before us closed and did not come to index.
-func (s *Store) indexClosed(ctx context.Context) error {
-	for {
-		var number int64
-		query := `SELECT ifnull(min(number), 0) FROM monitor_partitions
-			WHERE NOT indexed AND number < (SELECT max(number) FROM monitor_partitions)`
-		if err := s.conn.QueryRowContext(ctx, query).Scan(&number); err != nil {
-			return fmt.Errorf("%s: index a partition: %w", s.path, err)
-		}
-		if number == 0 {
-			s.unindexed = false
-			return nil
-		}
-		if err := s.transaction(ctx, func() error { return s.index(ctx, number) }); err != nil {
-			return fmt.Errorf("%s: index %s: %w", s.path, tableName(number), err)
-		}
-	}
-}
-
-func (s *Store) index(ctx context.Context, number int64) error {
-	table := tableName(number)
-	for _, statement := range []string{
-		"CREATE INDEX IF NOT EXISTS " + table + "_function ON " + table + " (function_id, start_ns)",
-		"CREATE INDEX IF NOT EXISTS " + table + "_trace ON " + table + " (trace_id)",
-		"CREATE INDEX IF NOT EXISTS " + table + "_errors ON " + table + " (start_ns) WHERE status = 1",
-		fmt.Sprintf("UPDATE monitor_partitions SET indexed = 1 WHERE number = %d", number),
-	} {
+// exec runs statements in order.
+func (s *Store) exec(ctx context.Context, statements ...string) error {
+	for _, statement := range statements {
 		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// findPartition asks the database which partition takes new rows. Another
+// process may have added one since we last looked.
+func (s *Store) findPartition(ctx context.Context) error {
+	query := "SELECT number, rows, ifnull(opened_ns, 0) FROM monitor_partitions ORDER BY number DESC LIMIT 1"
+	if err := s.conn.QueryRowContext(ctx, query).Scan(&s.partition.number, &s.partition.rows, &s.partition.opened); err != nil {
+		return fmt.Errorf("%s: find the newest partition: %w", s.path, err)
+	}
+	return nil
+}
+
+// moreRows is after how many partitions they get larger: SQLite has a view over
+// 500 tables at most, and takes a millisecond to think about a hundred.
+const moreRows = 32
+
+// full reports whether the newest partition is to be closed: it has its rows, or
+// has taken some for so long that it would keep what has expired.
+func (s *Store) full(partitions int, now time.Time) bool {
+	span := s.options.Retention.span()
+	return s.partition.rows >= s.perTable*int64(1+partitions/moreRows) ||
+		span > 0 && s.partition.rows > 0 && now.UnixNano()-s.partition.opened >= int64(span)
+}
+
+// turnPartition adds a partition when the newest is full. It is part of a
+// transaction, after findPartition.
+func (s *Store) turnPartition(ctx context.Context) error {
+	now := s.options.Now()
+	if !s.full(s.shown, now) {
+		return nil
+	}
+	columns, err := callColumns(ctx, s.conn)
+	if err == nil {
+		err = s.exec(ctx,
+			fmt.Sprintf("UPDATE monitor_partitions SET closed_ns = %d WHERE number = %d", now.UnixNano(), s.partition.number),
+			"CREATE TABLE "+tableName(s.partition.number+1)+" "+columns,
+			fmt.Sprintf("INSERT INTO monitor_partitions (number, rows) VALUES (%d, 0)", s.partition.number+1))
+	}
+	if err == nil {
+		err = s.remakeView(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("add a partition: %w", err)
+	}
+	s.partition = partition{number: s.partition.number + 1}
+	s.unindexed = true
+	return nil
+}
+
+// closeByTime closes the newest partition when it is full, although nothing is
+// to be written.
+func (s *Store) closeByTime(ctx context.Context, now time.Time) error {
+	if err := s.findPartition(ctx); err != nil || !s.full(s.shown, now) {
+		return err
+	}
+	return s.transaction(ctx, func() error {
+		if err := s.findPartition(ctx); err != nil {
+			return err
+		}
+		return s.turnPartition(ctx)
+	})
+}
+
+// remakeView has the view calls show all partitions that have not expired. It
+// is part of a transaction.
+func (s *Store) remakeView(ctx context.Context) error {
+	rows, err := s.conn.QueryContext(ctx, "SELECT number FROM monitor_partitions WHERE NOT expired ORDER BY number")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var parts []string
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return err
+		}
+		parts = append(parts, "SELECT * FROM "+tableName(n))
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	s.shown = len(parts)
+	return s.exec(ctx, "DROP VIEW calls", "CREATE VIEW calls AS "+strings.Join(parts, " UNION ALL "))
+}
+
+// indexes are those of a partition that takes no rows any more, by the end of
+// their names.
+var indexes = []struct{ name, on string }{
+	{"function", "(function_id, start_ns)"},
+	{"trace", "(trace_id)"},
+	{"errors", "(start_ns) WHERE status = 1"},
+}
+
+// indexNext makes one index that a closed partition lacks, also one that a
+// process before us closed; more says that there may be another.
+func (s *Store) indexNext(ctx context.Context) (more bool, err error) {
+	var number int64
+	query := `SELECT ifnull(max(number), 0) FROM monitor_partitions
+		WHERE NOT indexed AND NOT expired AND number < (SELECT max(number) FROM monitor_partitions)`
+	if err := s.conn.QueryRowContext(ctx, query).Scan(&number); err != nil {
+		return false, fmt.Errorf("%s: index a partition: %w", s.path, err)
+	}
+	if number == 0 {
+		s.unindexed = false
+		return false, nil
+	}
+	if err := s.transaction(ctx, func() error { return s.index(ctx, tableName(number), number) }); err != nil {
+		return false, fmt.Errorf("%s: index %s: %w", s.path, tableName(number), err)
+	}
+	return true, nil
+}
+
+// index makes the first index that is missing, and with the last one the
+// partition is indexed.
+func (s *Store) index(ctx context.Context, table string, number int64) error {
+	for i, index := range indexes {
+		var there bool
+		name := table + "_" + index.name
+		err := s.conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?)", name).Scan(&there)
+		if err != nil {
+			return err
+		}
+		if !there {
+			if err := s.exec(ctx, "CREATE INDEX "+name+" ON "+table+" "+index.on); err != nil || i < len(indexes)-1 {
+				return err
+			}
+		}
+	}
+	return s.exec(ctx, fmt.Sprintf("UPDATE monitor_partitions SET indexed = 1 WHERE number = %d", number))
 }

@@ -18,20 +18,17 @@ import (
 	"github.com/monitorgen/monitorgen/sink/sqlite/schema"
 )
 
-// Write stores a batch in one transaction. A call that is in the database
-// already is left out and counted as a duplicate.
+// Write stores a batch in one transaction. A call that is in the newest
+// partition already is left out and counted as a duplicate.
 //
-// A batch that fills a partition also indexes it, once it is stored: that Write
-// takes some seconds for the million rows. When the indexing fails the batch is
-// stored all the same, and the next Write tries again first.
+// While a reader keeps the log from being used again and it has grown to its
+// bound, Write waits, and in the end fails with ErrLogFull.
 func (s *Store) Write(ctx context.Context, b *sink.Batch) error {
 	if err := s.checkFile(); err != nil {
 		return err
 	}
-	if s.unindexed {
-		if err := s.indexClosed(ctx); err != nil {
-			return err
-		}
+	if err := s.log.admit(ctx); err != nil {
+		return fmt.Errorf("%s: write: %w", s.path, err)
 	}
 	var committed func()
 	err := s.transaction(ctx, func() (err error) {
@@ -50,9 +47,6 @@ func (s *Store) Write(ctx context.Context, b *sink.Batch) error {
 		return fmt.Errorf("%s: write: %w", s.path, err)
 	}
 	committed()
-	if s.unindexed {
-		s.indexClosed(ctx) // the next Write says what is wrong
-	}
 	return nil
 }
 
@@ -120,8 +114,10 @@ func (s *Store) transaction(ctx context.Context, do func() error) error {
 		// begun all the same. Where there is no transaction, SQLite having rolled
 		// back by itself for instance, this fails.
 		s.conn.ExecContext(ctx, "ROLLBACK")
+		return err
 	}
-	return err
+	s.log.written()
+	return nil
 }
 
 // writeCalls inserts the calls of a batch, ordered by id: the table's tree grows
@@ -149,8 +145,8 @@ func (s *Store) writeCalls(ctx context.Context, b *sink.Batch, ids map[*spool.Fu
 	}
 	first, last := bounds(b.Calls)
 	_, err = s.conn.ExecContext(ctx, `UPDATE monitor_partitions SET rows = rows + ?,
-		first_ns = min(ifnull(first_ns, ?), ?), last_ns = max(ifnull(last_ns, ?), ?) WHERE number = ?`,
-		len(b.Calls), first, first, last, last, s.partition.number)
+		first_ns = min(ifnull(first_ns, ?), ?), last_ns = max(ifnull(last_ns, ?), ?), opened_ns = ifnull(opened_ns, ?) WHERE number = ?`,
+		len(b.Calls), first, first, last, last, s.options.Now().UnixNano(), s.partition.number)
 	if err != nil {
 		return 0, fmt.Errorf("count calls: %w", err)
 	}

@@ -1,0 +1,157 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Expired is a partition that is about to go. It does not change any more.
+type Expired struct {
+	Path        string // of the database
+	Table       string // calls_000007; its columns are those of the view calls
+	Number      int64
+	Rows        int64
+	First, Last time.Time // start of the first call, end of the last
+	Reason      string    // ReasonAge or ReasonSize
+}
+
+// Archiver is given what expires before it goes.
+type Archiver interface {
+	// Archive keeps a partition elsewhere; what it returns nil for is deleted
+	// next, and what it returns an error for stays and is given to it again. After
+	// a crash it may be given one that it has archived. It is called outside of
+	// any transaction, and reads through a connection of its own.
+	Archive(ctx context.Context, p Expired) error
+}
+
+// Sizes of one step, some 10 ms of work.
+const expireRows = 10_000
+
+// expiry is the work on what has expired, a step at a time.
+type expiry struct {
+	store *Store
+	due   time.Time // of the next cycle
+	begun bool      // a cycle is at work
+	pause time.Duration
+	gone  Gone
+}
+
+// Gone is what retention has taken away.
+type Gone struct {
+	Partitions int
+	Rows       int64
+}
+
+// How often a cycle begins, and how far apart after failures.
+const (
+	cycle      = time.Minute
+	pauseAtMax = time.Hour
+)
+
+func (e *expiry) isDue() bool { return e.begun || !e.store.options.Now().Before(e.due) }
+
+// step does the next part of a cycle that is due; more says that the cycle is
+// not done. After an error the cycle begins again, at first a minute later.
+func (e *expiry) step(ctx context.Context) (more bool, err error) {
+	if !e.isDue() {
+		return false, nil
+	}
+	now := e.store.options.Now()
+	e.begun = true
+	more, err = e.part(ctx, now)
+	switch {
+	case err != nil:
+		e.pause = min(max(2*e.pause, cycle), pauseAtMax)
+		e.begun, e.due = false, now.Add(e.pause)
+		return false, fmt.Errorf("%s: retention: %w", e.store.path, err)
+	case !more:
+		e.begun, e.due, e.pause = false, now.Add(cycle), 0
+	}
+	return more, nil
+}
+
+// part does one part of a cycle.
+func (e *expiry) part(ctx context.Context, now time.Time) (more bool, err error) {
+	number, err := e.leaving(ctx)
+	if err != nil {
+		return false, err
+	}
+	if number > 0 {
+		return true, e.empty(ctx, number)
+	}
+	if err := e.store.closeByTime(ctx, now); err != nil {
+		return false, err
+	}
+	plan, err := e.store.Plan(ctx)
+	if err != nil {
+		return false, err
+	}
+	if going, _ := plan.Going(); len(going) > 0 {
+		return true, e.expire(ctx, going[0])
+	}
+	if more, err := e.store.expireSums(ctx, now); more || err != nil {
+		return more, err
+	}
+	return false, e.store.log.wipe(ctx)
+}
+
+// leaving returns a partition that has expired and still has rows, 0 for none.
+func (e *expiry) leaving(ctx context.Context) (number int64, err error) {
+	err = e.store.conn.QueryRowContext(ctx, "SELECT ifnull(min(number), 0) FROM monitor_partitions WHERE expired").Scan(&number)
+	return number, err
+}
+
+// expire hands a partition to the archiver and takes it out of the view.
+func (e *expiry) expire(ctx context.Context, p Partition) error {
+	if a := e.store.options.Archiver; a != nil && p.Rows > 0 {
+		err := a.Archive(ctx, Expired{Path: e.store.path, Table: tableName(p.Number), Number: p.Number,
+			Rows: p.Rows, First: p.First, Last: p.Last, Reason: p.Reason})
+		if err != nil {
+			return fmt.Errorf("archive %s, which stays: %w", tableName(p.Number), err)
+		}
+	}
+	return e.store.transaction(ctx, func() error {
+		err := e.store.exec(ctx,
+			fmt.Sprintf("UPDATE monitor_partitions SET expired = 1 WHERE number = %d", p.Number),
+			fmt.Sprintf("DELETE FROM monitor_error_stacks WHERE id IN (SELECT id FROM %s WHERE status = 1)", tableName(p.Number)),
+			"DELETE FROM monitor_stacks WHERE stack_id NOT IN (SELECT stack_id FROM monitor_error_stacks)")
+		if err != nil {
+			return err
+		}
+		return e.store.remakeView(ctx)
+	})
+}
+
+// empty takes out a part of an expired partition: first the indexes, one at a
+// time, then the rows, and then what is left of the table. At once, a million
+// rows would keep others from writing for a second, and all their pages, which
+// are overwritten with zeros, would be in the log.
+func (e *expiry) empty(ctx context.Context, number int64) error {
+	table := tableName(number)
+	return e.store.transaction(ctx, func() error {
+		var index string
+		err := e.store.conn.QueryRowContext(ctx, `SELECT ifnull(min(name), '') FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?`, table).Scan(&index)
+		if err != nil {
+			return err
+		}
+		if index != "" {
+			return e.store.exec(ctx, "DROP INDEX "+index)
+		}
+		result, err := e.store.conn.ExecContext(ctx, fmt.Sprintf(`DELETE FROM %s WHERE id <=
+			(SELECT max(id) FROM (SELECT id FROM %[1]s ORDER BY id LIMIT %d))`, table, expireRows))
+		if err != nil {
+			return err
+		}
+		rows, err := result.RowsAffected()
+		if err != nil {
+			return err
+		}
+		e.gone.Rows += rows
+		if rows == expireRows {
+			return nil
+		}
+		e.gone.Partitions++
+		return e.store.exec(ctx, "DROP TABLE "+table, fmt.Sprintf("DELETE FROM monitor_partitions WHERE number = %d", number))
+	})
+}
