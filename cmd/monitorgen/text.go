@@ -31,6 +31,16 @@ func humanDuration(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
+// humanBytes shows a size with three digits: 340 B, 1.2 MiB.
+func humanBytes(n int64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	size := float64(n)
+	for len(units) > 1 && size >= 1000 {
+		size, units = size/1024, units[1:]
+	}
+	return strconv.FormatFloat(size, 'g', 3, 64) + " " + units[0]
+}
+
 // cut shortens text to so many characters, the last of which says so.
 func cut(text string, width int) string {
 	if utf8.RuneCountInString(text) <= width {

@@ -29,9 +29,13 @@ func (s *Store) exec(ctx context.Context, statements ...string) error {
 // findPartition asks the database which partition takes new rows. Another
 // process may have added one since we last looked.
 func (s *Store) findPartition(ctx context.Context) error {
+	before := s.partition.number
 	query := "SELECT number, rows, ifnull(opened_ns, 0) FROM monitor_partitions ORDER BY number DESC LIMIT 1"
 	if err := s.conn.QueryRowContext(ctx, query).Scan(&s.partition.number, &s.partition.rows, &s.partition.opened); err != nil {
 		return fmt.Errorf("%s: find the newest partition: %w", s.path, err)
+	}
+	if s.partition.number != before {
+		s.unindexed = true // who closed the other may not come to index it
 	}
 	return nil
 }

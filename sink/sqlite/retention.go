@@ -68,6 +68,9 @@ type Partition struct {
 	Reason      string    // why it goes now; "" for one that stays
 }
 
+// Table is what the partition is called in SQL.
+func (p *Partition) Table() string { return tableName(p.Number) }
+
 // Plan is what a Retention makes of a database.
 type Plan struct {
 	Retention  Retention

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/monitorgen/monitorgen/sink"
@@ -12,6 +13,7 @@ import (
 // there is none. It is sink.Start with this package's Store; an empty
 // Options.Spool is the folder beside the database.
 //
+// How long it keeps calls is set by environment variables, see RetentionFromEnv.
 // Where sink.DrainedElsewhere, the database is not opened.
 func Start(ctx context.Context, path string, o sink.Options) (*sink.Sink, error) {
 	path, err := filepath.Abs(path) // the program may change its folder
@@ -22,7 +24,11 @@ func Start(ctx context.Context, path string, o sink.Options) (*sink.Sink, error)
 		o.Spool = sink.SpoolOf(path)
 	}
 	if !sink.DrainedElsewhere() {
-		store, err := Open(ctx, path)
+		retention, err := RetentionFromEnv(os.Getenv)
+		if err != nil {
+			return nil, fmt.Errorf("start the sink: %w", err)
+		}
+		store, err := OpenWith(ctx, path, Options{Retention: retention})
 		if err != nil {
 			return nil, err
 		}
