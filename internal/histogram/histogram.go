@@ -159,6 +159,14 @@ func (h *Histogram) Append(b []byte) []byte {
 // Merge adds an encoded histogram. Bytes that are none give ErrDamaged, and may
 // have been added in part.
 func (h *Histogram) Merge(encoded []byte) error {
+	return read(encoded, h.add)
+}
+
+// Valid reports whether bytes are an encoded histogram.
+func Valid(encoded []byte) bool { return read(encoded, func(int, uint64) {}) == nil }
+
+// read calls do for every bucket and its count.
+func read(encoded []byte, do func(bucket int, count uint64)) error {
 	bucket := uint64(0)
 	for first := true; len(encoded) > 0; first = false {
 		gap, n := binary.Uvarint(encoded)
@@ -169,7 +177,7 @@ func (h *Histogram) Merge(encoded []byte) error {
 		if bucket += gap; m <= 0 || gap >= buckets || bucket >= buckets || count == 0 || count > maxCount {
 			return ErrDamaged
 		}
-		h.add(int(bucket), count)
+		do(int(bucket), count)
 		encoded = encoded[n+m:]
 	}
 	return nil

@@ -3,7 +3,7 @@
 // machine meets both. What it prints are medians of the pairs.
 //
 // In: a subcommand and its flags. Out: a table for docs/performance.md.
-// May import: the standard library.
+// May import: the standard library, and of this module what it measures.
 package main
 
 import (
@@ -22,6 +22,7 @@ type subcommand struct {
 
 var subcommands = map[string]subcommand{
 	"hot":   {"a recorded call beside the same work done by others (-rounds N, -span D)", runHot},
+	"sink":  {"rows into a database beside C SQLite (-rounds N, -rows N, -span D, -dir FOLDER)", runSink},
 	"build": {"a build after a one-line edit, and with empty caches: go build and monitorgen build", runBuild},
 }
 

@@ -15,6 +15,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/monitorgen/monitorgen/internal/histogram"
 	"github.com/monitorgen/monitorgen/sink"
 	"github.com/monitorgen/monitorgen/sink/sqlite/schema"
 )
@@ -39,6 +40,8 @@ type Store struct {
 	conn      *sql.Conn // the one connection: all writing is in order
 	calls     inserter
 	rollups   *feed
+	merged    histogram.Histogram // memory of mergeHistograms
+	encoded   []byte              // and of what it returns
 	edges     *feed
 	functions map[[32]byte]int64 // ids by digest, of those that are committed
 	awaited   awaited
@@ -105,7 +108,7 @@ func (s *Store) driver() (*sqlite.Driver, error) {
 			return nil, err
 		}
 	}
-	return drv, drv.RegisterDeterministicScalarFunction(mergeFunction, 2, mergeHistograms)
+	return drv, drv.RegisterDeterministicScalarFunction(mergeFunction, 2, s.mergeHistograms)
 }
 
 // create makes an empty file that nobody else may read, or checks the one there is.

@@ -166,14 +166,14 @@ const mergeFunction = "monitor_merge"
 
 // mergeHistograms returns the sum of two encoded histograms. One that is
 // damaged counts as empty: what comes is worth more than what is lost already.
-func mergeHistograms(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-	var sum histogram.Histogram
+func (s *Store) mergeHistograms(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	sum := &s.merged
+	sum.Reset()
 	for _, arg := range args {
-		encoded, _ := arg.([]byte)
-		var h histogram.Histogram
-		if h.Merge(encoded) == nil {
-			sum.Add(&h)
+		if encoded, ok := arg.([]byte); ok && histogram.Valid(encoded) {
+			sum.Merge(encoded)
 		}
 	}
-	return sum.Append([]byte{}), nil
+	s.encoded = sum.Append(s.encoded[:0])
+	return s.encoded, nil
 }

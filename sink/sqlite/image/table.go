@@ -117,19 +117,24 @@ func (t *Table) Append(key int64, r *Record) {
 		t.next()
 	}
 	t.content -= cell
-	page := t.page(t.leaf)
-	b := appendVarint(page[t.content:t.content], uint64(size))
-	b = appendVarint(b, uint64(key))
 	if local == size {
-		r.appendTo(b)
+		r.appendTo(t.beginCell(size, key))
 	} else {
 		record := r.appendTo(make([]byte, 0, size))
-		b = append(b, record[:local]...)
-		binary.BigEndian.AppendUint32(b, uint32(t.overflow(record[local:])))
+		first := t.overflow(record[local:]) // may move the file: the cell comes after it
+		b := append(t.beginCell(size, key), record[:local]...)
+		binary.BigEndian.AppendUint32(b, uint32(first))
 	}
-	binary.BigEndian.PutUint16(page[leafHeader+2*t.rows:], uint16(t.content))
+	binary.BigEndian.PutUint16(t.page(t.leaf)[leafHeader+2*t.rows:], uint16(t.content))
 	t.rows++
 	t.lastKey = key
+}
+
+// beginCell writes what a cell begins with, where the content begins, and returns
+// it to be appended to in place.
+func (t *Table) beginCell(size int, key int64) []byte {
+	b := t.page(t.leaf)[t.content:t.content]
+	return appendVarint(appendVarint(b, uint64(size)), uint64(key))
 }
 
 // localSize is how much of a record stays in its leaf.

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"sort"
+	"syscall"
+	"time"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
+	"github.com/monitorgen/monitorgen/sink"
+	"github.com/monitorgen/monitorgen/sink/spool"
+	"github.com/monitorgen/monitorgen/sink/sqlite"
+)
+
+// rowSpan is the time between the starts of two rows: ten thousand a second.
+const rowSpan = 100 * time.Microsecond
+
+// functionCount is how many functions the rows are of.
+const functionCount = 200
+
+// rows makes the rows that csqlite/sink.c makes: traces of ten calls, one call of
+// a hundred fails.
+type rows struct {
+	run       sink.RunID
+	began     time.Time
+	id        int64 // of the latest
+	functions []*spool.Function
+	memory    sink.Batch
+}
+
+func newRows() *rows {
+	r := &rows{began: time.Unix(1_767_225_600, 0)}
+	for i := range functionCount {
+		f := &spool.Function{Name: fmt.Sprintf("F%d", i), Process: fmt.Sprintf("desk.F%d", i), Package: "example.com/desk"}
+		f.Digest = sha256.Sum256([]byte(f.Name))
+		r.functions = append(r.functions, f)
+	}
+	return r
+}
+
+// start makes the run known.
+func (r *rows) start(ctx context.Context, store *sqlite.Store) (err error) {
+	r.run, _, err = store.Run(ctx, &spool.Info{ID: "a", Start: r.began.UnixNano()})
+	return err
+}
+
+// now is the time of the latest row.
+func (r *rows) now() time.Time { return r.began.Add(time.Duration(r.id) * rowSpan) }
+
+// batch makes the next n rows; they are valid until the next call.
+func (r *rows) batch(n int) *sink.Batch {
+	b := &r.memory
+	*b = sink.Batch{Run: r.run, Calls: b.Calls[:0], Positions: []spool.Position{{Offset: uint64(r.id)}}}
+	for range n {
+		r.id++
+		c := spool.Call{
+			Function: r.functions[r.id*7%functionCount], ID: uint64(r.id), Trace: uint64((r.id-1)/10*10 + 1), Goroutine: 17,
+			Start: r.now().UnixNano(), Duration: 1000 + r.id*7919%100_000, Data: `[17,"ACME",99.25]`,
+		}
+		if c.ID != c.Trace {
+			c.Parent, c.Depth = c.Trace, 1
+		}
+		if r.id%100 == 0 {
+			c.Flags, c.Exception = wire.FlagError, "no such order"
+		}
+		b.Calls = append(b.Calls, c)
+	}
+	return b
+}
+
+// processorTime is what this process has used.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func quantile(list []time.Duration, q float64) time.Duration {
+	if len(list) == 0 {
+		return 0
+	}
+	sorted := slices.Clone(list)
+	sort.Slice(sorted, func(i, j int) bool { return sorted[i] < sorted[j] })
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)].Round(10 * time.Microsecond)
+}
