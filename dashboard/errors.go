@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/monitorgen/monitorgen/dashboard/analyse"
+	"github.com/monitorgen/monitorgen/export"
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
 
@@ -136,7 +137,7 @@ func summarise(calls []*query.Call) []valueSummary {
 	for _, name := range names {
 		s := valueSummary{Name: name, Distinct: len(counts[name])}
 		for text, n := range counts[name] {
-			text, _ = cutText(text, listWidth)
+			text, _ = export.Cut(text, export.ListWidth)
 			s.Top = append(s.Top, topValue{text, n})
 		}
 		slices.SortFunc(s.Top, func(a, b topValue) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Text, b.Text)) })

@@ -79,6 +79,7 @@ func (s *Server) routes() http.Handler {
 		"compare":              {"GET": answer(s.getCompare)},
 		"runs":                 {"GET": answer(s.getRuns)},
 		"health":               {"GET": answer(s.getHealth)},
+		"export":               {"GET": http.HandlerFunc(s.getExport)},
 		"explain":              {"GET": answer(s.getExplain)},
 		"sql":                  {"POST": answer(s.postSQL)},
 		"live":                 {"GET": http.HandlerFunc(s.getLive)},

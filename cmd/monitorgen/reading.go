@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/monitorgen/monitorgen/internal/filter"
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
 
@@ -46,15 +47,32 @@ func oneFile(e *env, fs *flag.FlagSet) (name string, code int, goOn bool) {
 type filterFlags struct {
 	since    time.Duration
 	function string
+	query    queryFlag
+}
+
+// queryFlag is a query in the language of docs/api.md.
+type queryFlag struct{ filter.Query }
+
+func (q *queryFlag) String() string { return q.Text }
+
+func (q *queryFlag) Set(text string) (err error) {
+	q.Query, err = filter.Parse(text)
+	return err
+}
+
+// register adds -q. All commands that choose calls have it.
+func (q *queryFlag) register(fs *flag.FlagSet) {
+	fs.Var(q, "q", "only calls that this `query` takes, as 'fn:store.* status:err dur:>5ms arg.id=42 under:Checkout run:last'; docs/api.md has its terms")
 }
 
 func (f *filterFlags) register(fs *flag.FlagSet) {
 	fs.DurationVar(&f.since, "since", 0, "only calls that started within this `duration` before now, as 10m or 1h30m")
 	fs.StringVar(&f.function, "func", "", "only functions whose name contains this `text`")
+	f.query.register(fs)
 }
 
 func (f *filterFlags) filter() query.Filter {
-	filter := query.Filter{Function: f.function}
+	filter := query.Filter{Function: f.function, Query: f.query.Query}
 	if f.since != 0 {
 		filter.Since = time.Now().Add(-f.since)
 	}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/monitorgen/monitorgen/internal/filter"
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
 
@@ -20,6 +21,7 @@ Tail shows the newest calls, and then calls as they are stored, until it is
 interrupted. FILE is a database, monitor.db if not named.
 
 	monitorgen tail -errors -func desk.
+	monitorgen tail -q 'under:Checkout dur:>5ms'
 
 With -json it prints one call per line.
 ` + callNames
@@ -33,6 +35,8 @@ func runTail(ctx context.Context, e *env, args []string) int {
 	follow := fs.Bool("f", true, "go on with calls as they are stored; -f=false ends after the newest")
 	onlyErrors := fs.Bool("errors", false, "only calls that ended in an error or a panic")
 	function := fs.String("func", "", "only functions whose name contains this `text`")
+	var q queryFlag
+	q.register(fs)
 	asJSON := fs.Bool("json", false, "print JSON, a call per line")
 	if code, goOn := parseFlags(e, fs, args); !goOn {
 		return code
@@ -49,7 +53,11 @@ func runTail(ctx context.Context, e *env, args []string) int {
 		return exitFailure
 	}
 	defer db.Close()
-	t := &tailing{env: e, db: db, filter: query.Filter{Function: *function}, errors: *onlyErrors, asJSON: *asJSON}
+	t := &tailing{env: e, db: db, filter: query.Filter{Function: *function, Query: q.Query}, asJSON: *asJSON, newest: db.Newest}
+	if *onlyErrors {
+		t.newest = db.Errors
+		t.filter.Query.Terms = append(t.filter.Query.Terms, failed)
+	}
 	switch err := t.run(ctx, *n, *follow); {
 	case err == nil, ctx.Err() != nil, errors.Is(err, syscall.EPIPE):
 		return exitDone // an interrupt or a closed pipe is how a tail ends
@@ -58,12 +66,15 @@ func runTail(ctx context.Context, e *env, args []string) int {
 	}
 }
 
+// failed takes calls that ended in an error or a panic.
+var failed = filter.Term{Field: filter.Status, Op: filter.Is, Values: []filter.Value{{Text: "err"}}}
+
 // tailing is a tail at work.
 type tailing struct {
 	env    *env
 	db     *query.DB
 	filter query.Filter
-	errors bool
+	newest func(context.Context, query.Filter, int) ([]*query.Call, error)
 	asJSON bool
 }
 
@@ -104,11 +115,7 @@ func (t *tailing) printNewest(ctx context.Context, n int) error {
 	if n == 0 {
 		return nil
 	}
-	newest := t.db.Newest
-	if t.errors {
-		newest = t.db.Errors
-	}
-	calls, err := newest(ctx, t.filter, n)
+	calls, err := t.newest(ctx, t.filter, n)
 	if err != nil {
 		return err
 	}
@@ -123,14 +130,13 @@ func (t *tailing) printStored(ctx context.Context, tail *query.Tail) error {
 		if err != nil || len(calls) == 0 {
 			return err
 		}
-		if err := t.print(slices.DeleteFunc(calls, func(c *query.Call) bool { return !t.takes(c) })); err != nil {
+		if calls, err = t.db.Taken(ctx, t.filter, calls); err != nil {
+			return err
+		}
+		if err := t.print(calls); err != nil {
 			return err
 		}
 	}
-}
-
-func (t *tailing) takes(c *query.Call) bool {
-	return (c.Failed || !t.errors) && c.Matches(t.filter)
 }
 
 func (t *tailing) print(calls []*query.Call) error {

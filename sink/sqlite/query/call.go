@@ -202,7 +202,3 @@ func (d *DB) addStacks(ctx context.Context, calls []*Call) error {
 func (d *DB) Newest(ctx context.Context, f Filter, limit int) ([]*Call, error) {
 	return d.newest(ctx, f, limit, "1")
 }
-
-// Matches reports whether the filter's function text is in the name of the
-// call's function.
-func (c *Call) Matches(f Filter) bool { return c.function == nil || c.function.matches(f.Function) }

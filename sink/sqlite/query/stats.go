@@ -30,30 +30,22 @@ func (d *DB) Functions(ctx context.Context, f Filter) ([]FunctionStats, error) {
 	if err != nil {
 		return nil, d.fail("read functions", err)
 	}
-	spans, err := d.spans(ctx, f)
+	sel, err := d.compile(ctx, f, functions)
 	if err != nil {
 		return nil, d.fail("read runs", err)
 	}
-	gathered := newGathering(functions, f.Function)
-	for _, s := range spans {
-		if err := d.gather(ctx, gathered, s, f); err != nil {
-			return nil, d.fail("read calls", err)
-		}
+	gathered := newGathering(functions)
+	if err := d.gather(ctx, gathered, sel); err != nil {
+		return nil, d.fail("read calls", err)
 	}
 	return gathered.stats(), nil
 }
 
-// gather reads the calls of a span into g.
-func (d *DB) gather(ctx context.Context, g *gathering, s span, f Filter) error {
+// gather reads the calls of a selection into g.
+func (d *DB) gather(ctx context.Context, g *gathering, sel *selection) error {
 	text, args := "SELECT function_id, duration_ns, status FROM calls", []any{}
-	var where condition
-	if s != everyCall {
-		where.and("id BETWEEN ? AND ?", s.low, s.high)
-	}
-	if !f.Since.IsZero() {
-		where.and("start_ns >= ?", f.since())
-	}
-	if where.text != "" {
+	if !sel.whole() {
+		where := sel.where()
 		text, args = text+" WHERE "+where.text, where.args
 	}
 	rows, err := d.db.QueryContext(ctx, text, args...)
@@ -82,20 +74,17 @@ type durations struct {
 
 // gathering collects durations by function.
 type gathering struct {
-	byID map[int64]*durations // nil for functions that are not wanted
+	byID map[int64]*durations // nil for functions that are not known
 	list []*durations
 	last int64      // the function of the latest call,
 	into *durations // and its durations: calls of one function come in rows
 }
 
-func newGathering(functions map[int64]*function, matching string) *gathering {
+func newGathering(functions map[int64]*function) *gathering {
 	type key struct{ process, group string }
 	g := &gathering{byID: map[int64]*durations{}, last: -1}
 	byName := map[key]*durations{}
 	for id, fn := range functions {
-		if !fn.matches(matching) {
-			continue
-		}
 		k := key{fn.process, fn.group}
 		if byName[k] == nil {
 			byName[k] = &durations{process: fn.process, group: fn.group}
