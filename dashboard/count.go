@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sort"
 	"sync"
 	"time"
 
@@ -69,7 +70,21 @@ func (c *countCache) entry(f query.Filter) *counted {
 }
 
 // marks returns the places of a list, counted as far as it goes now.
+//
+// A pinned list is the beginning of the same list without a pin: that one is
+// counted, once for all pins, and from its last mark before the pin it is less
+// than a step.
 func (c *countCache) marks(ctx context.Context, repo Repository, f query.Filter) (query.Marks, error) {
+	if f.Pin != (query.CallID{}) {
+		whole := f
+		whole.Pin = query.CallID{}
+		all, err := c.marks(ctx, repo, whole)
+		if err != nil {
+			return all, err
+		}
+		before := sort.Search(len(all.At), func(i int) bool { return newer(all.At[i], f.Pin) })
+		return repo.Marks(ctx, f, markStep, query.Marks{At: all.At[:before]})
+	}
 	e := c.entry(f)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -86,6 +101,8 @@ func (c *countCache) marks(ctx context.Context, repo Repository, f query.Filter)
 	}
 	return marks, err
 }
+
+func newer(a, b query.CallID) bool { return a.Run > b.Run || a.Run == b.Run && a.Call > b.Call }
 
 // total returns how many calls a list has. It waits a little for the count;
 // exact is false when it is not done yet.

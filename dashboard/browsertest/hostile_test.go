@@ -19,8 +19,7 @@ import (
 func TestValuesAreText(t *testing.T) {
 	ctx := context.Background()
 	database := filepath.Join(t.TempDir(), "hostile.db")
-	cmd := exec.Command(tool.path, "run", "-db", database, "./testdata/hostile")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := tool.RecordingHere(ctx, database, "./testdata/hostile").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	server, err := tool.Serve(ctx, database)

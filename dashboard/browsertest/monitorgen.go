@@ -46,8 +46,14 @@ func (t *Tool) Record(ctx context.Context, database, pkg string, args ...string)
 
 // Recording is the command that Record runs.
 func (t *Tool) Recording(ctx context.Context, database, pkg string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, t.path, append([]string{"run", "-db", database, pkg}, args...)...)
+	cmd := t.RecordingHere(ctx, database, pkg, args...)
 	cmd.Dir = t.root
+	return cmd
+}
+
+// RecordingHere runs a package of the module that the working directory is in.
+func (t *Tool) RecordingHere(ctx context.Context, database, pkg string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, t.path, append([]string{"run", "-db", database, pkg}, args...)...)
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	return cmd

@@ -21,9 +21,10 @@ type subcommand struct {
 }
 
 var subcommands = map[string]subcommand{
-	"hot":   {"a recorded call beside the same work done by others (-rounds N, -span D)", runHot},
-	"sink":  {"rows into a database beside C SQLite (-rounds N, -rows N, -span D, -dir FOLDER)", runSink},
-	"build": {"a build after a one-line edit, and with empty caches: go build and monitorgen build", runBuild},
+	"hot":       {"a recorded call beside the same work done by others (-rounds N, -span D)", runHot},
+	"sink":      {"rows into a database beside C SQLite (-rounds N, -rows N, -span D, -dir FOLDER)", runSink},
+	"build":     {"a build after a one-line edit, and with empty caches: go build and monitorgen build", runBuild},
+	"dashboard": {"the dashboard against its goals, in Chromium, on a million calls (-calls N, -rate N, -for D, -keep FILE)", runDashboard},
 }
 
 func main() {
@@ -48,6 +49,6 @@ func usage() {
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		fmt.Fprintf(os.Stderr, "  %-8s %s\n", name, subcommands[name].about)
+		fmt.Fprintf(os.Stderr, "  %-9s %s\n", name, subcommands[name].about)
 	}
 }

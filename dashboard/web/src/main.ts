@@ -2,4 +2,6 @@ import { mount } from 'svelte'
 import App from './App.svelte'
 import './app.css'
 
-mount(App, { target: document.getElementById('app')! })
+const app = document.getElementById('app')!
+app.replaceChildren() // the frame that was there while the program came
+mount(App, { target: app })

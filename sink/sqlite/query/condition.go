@@ -67,12 +67,24 @@ func (s *selection) where() condition {
 	return c
 }
 
+// spansText is one range of ids, so that SQLite walks along it, with what is
+// between several spans filtered out (the + keeps it from reading the parts of
+// an OR one after the other and sorting what comes out, all of it for each page).
 func spansText(spans []span) string {
+	if len(spans) == 0 {
+		return "0"
+	}
+	whole := spans[0]
 	parts := []string{}
 	for _, s := range spans {
-		parts = append(parts, fmt.Sprintf("id BETWEEN %d AND %d", s.low, s.high))
+		whole = span{min(whole.low, s.low), max(whole.high, s.high)}
+		parts = append(parts, fmt.Sprintf("+id BETWEEN %d AND %d", s.low, s.high))
 	}
-	return "(" + strings.Join(append(parts, "0"), " OR ") + ")"
+	text := fmt.Sprintf("id BETWEEN %d AND %d", whole.low, whole.high)
+	if len(spans) > 1 {
+		text += " AND (" + strings.Join(parts, " OR ") + ")"
+	}
+	return "(" + text + ")"
 }
 
 func functionsText(ids map[int64]bool) string {

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -128,10 +129,12 @@ func (d *DB) Marks(ctx context.Context, f Filter, step int64, from Marks) (Marks
 	if err != nil {
 		return from, d.fail("read runs", err)
 	}
-	where := sel.where()
-	next := fmt.Sprintf("SELECT id FROM calls WHERE id > ? AND %s ORDER BY id LIMIT 1 OFFSET %d", where.text, step-1)
-	// What is left is less than a step.
-	rest := fmt.Sprintf("SELECT count(*), ifnull(max(id), 0) FROM (SELECT id FROM calls WHERE id > ? AND %s ORDER BY id LIMIT %d)", where.text, step-1)
+	// One range of ids at a time: of two lower bounds SQLite might take the wrong one.
+	later := func(after int64) condition {
+		s := *sel
+		s.spans = intersect(sel.spans, []span{{after + 1, math.MaxInt64}})
+		return s.where()
+	}
 	m := from
 	m.At = slices.Clone(from.At)
 	after := int64(0)
@@ -139,7 +142,8 @@ func (d *DB) Marks(ctx context.Context, f Filter, step int64, from Marks) (Marks
 		after = m.At[len(m.At)-1].row()
 	}
 	for {
-		ids, err := d.integers(ctx, next, append([]any{after}, where.args...)...)
+		where := later(after)
+		ids, err := d.integers(ctx, fmt.Sprintf("SELECT id FROM calls WHERE %s ORDER BY id LIMIT 1 OFFSET %d", where.text, step-1), where.args...)
 		if err != nil {
 			return m, d.fail("count calls", err)
 		}
@@ -151,7 +155,10 @@ func (d *DB) Marks(ctx context.Context, f Filter, step int64, from Marks) (Marks
 		m.Total = int64(len(m.At)) * step
 	}
 	var count, last int64
-	if err := d.db.QueryRowContext(ctx, rest, append([]any{after}, where.args...)...).Scan(&count, &last); err != nil {
+	where := later(after)
+	// What is left is less than a step.
+	rest := fmt.Sprintf("SELECT count(*), ifnull(max(id), 0) FROM (SELECT id FROM calls WHERE %s ORDER BY id LIMIT %d)", where.text, step-1)
+	if err := d.db.QueryRowContext(ctx, rest, where.args...).Scan(&count, &last); err != nil {
 		return m, d.fail("count calls", err)
 	}
 	m.Total = int64(len(m.At))*step + count

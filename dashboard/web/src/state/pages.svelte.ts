@@ -41,7 +41,7 @@ export class RankedPages<Row> {
       if (round !== this.round) return
       this.pages = new Map([[0, page.rows]])
       this.top = page.top
-      this.total = page.total
+      this.total = page.exact ? page.total : Math.max(page.total, page.rows.length)
       this.exact = page.exact
       this.error = undefined
       this.there = true
@@ -112,7 +112,7 @@ export class RankedPages<Row> {
     try {
       const answer = await get<Page<Row>>(this.path, { ...this.filter, rank: 0, limit: 1, pin: this.top })
       if (round !== this.round) return
-      this.total = answer.total
+      this.total = answer.exact ? answer.total : Math.max(answer.total, this.total)
       this.exact = answer.exact
     } catch {
       return // the total stays marked as not exact

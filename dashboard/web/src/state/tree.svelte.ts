@@ -6,6 +6,9 @@ import type { Tree, TreeNode } from '../api/types'
 
 export type Line = { node: TreeNode; level: number; open: boolean; more?: undefined } | { node: TreeNode; level: number; more: number }
 
+const atOnce = 1000
+const held = 5000
+
 export class TraceTree {
   tree = $state.raw<Tree | undefined>()
   private closed = $state.raw(new Set<string>())
@@ -45,10 +48,12 @@ export class TraceTree {
   index = $derived(new Map((this.tree?.nodes ?? []).map((node) => [node.call, node])))
 
   async load(root: string, focus: string, signal: AbortSignal) {
-    const tree = await get<Tree>('traces/' + root + '/tree', { focus, limit: 5000 }, signal)
-    this.tree = tree
+    const ask = (limit: number) => get<Tree>('traces/' + root + '/tree', { focus, limit }, signal)
+    this.tree = await ask(atOnce)
     this.closed = new Set()
-    return tree
+    // Something to look at comes first; what is not too much to hold comes after it.
+    if (this.tree.total > this.tree.loaded && this.tree.total <= held) this.tree = await ask(held)
+    return this.tree
   }
 
   /** Fetches what is below a call and puts it in the place of what is there. */
