@@ -49,6 +49,8 @@ var rules = []rule{
 		"shapes are made of what a query answers"},
 	{"export", not(module+"/rewrite", module+"/runtime", module+"/sink/spool", module+"/dashboard", module+"/cmd", module+"/internal/wire"),
 		"it writes what a query answers, for commands and the dashboard alike"},
+	{"dashboard/alert", either(only(module+"/dashboard/aggregate", module+"/sink/sqlite/query", module+"/sink/sqlite/schema", module+"/internal/histogram", module+"/internal/filter"), not(module)),
+		"rules are about what a query answers"},
 	{"dashboard", not(module+"/rewrite", module+"/runtime", module+"/internal/wire", module+"/cmd", module+"/sink/spool"),
 		"it reads the store, never the application; the write path stays out of it"},
 	{"dashboard/web", only(),

@@ -367,7 +367,11 @@ func (s *Server) getSource(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if version := r.URL.Query().Get("version"); version != "" {
+	p := parametersOf(r)
+	if p.err != nil {
+		return nil, p.err
+	}
+	if version := p.text("version"); version != "" {
 		id, err := strconv.ParseInt(version, 10, 64)
 		if err != nil {
 			return nil, badParameter("version", "version: want the number of a function, not %q", version)

@@ -221,3 +221,16 @@ func (h *hub) alertChannel() (alerts chan alertMessage, done func()) {
 		delete(h.alerts, alerts)
 	}
 }
+
+// publish tells every client that listens to alerts, but for those that are behind.
+func (h *hub) publish(m alertMessage) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m.Type = "alert"
+	for alerts := range h.alerts {
+		select {
+		case alerts <- m:
+		default:
+		}
+	}
+}

@@ -67,6 +67,11 @@ type callsMessage struct {
 	Skipped int64     `json:"skipped"`
 }
 
+type openMessage struct {
+	Type string    `json:"t"`
+	Rows []callRow `json:"rows"`
+}
+
 type gapMessage struct {
 	Type  string `json:"t"`
 	From  string `json:"from"`
@@ -183,7 +188,7 @@ func (c *client) write(ctx context.Context) {
 	defer done()
 	flush := time.NewTicker(flushInterval)
 	defer flush.Stop()
-	var metricsAt time.Time
+	var metricsAt, openAt time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -194,7 +199,7 @@ func (c *client) write(ctx context.Context) {
 			return
 		case <-flush.C:
 		}
-		messages, metrics := c.pending(ctx)
+		messages, metrics, open := c.pending(ctx)
 		messages = append(messages, c.drainAlerts(alerts)...)
 		if metrics && time.Since(metricsAt) >= metricsEvery {
 			metricsAt = time.Now()
@@ -203,6 +208,12 @@ func (c *client) write(ctx context.Context) {
 					Type string `json:"t"`
 					*metricsAnswer
 				}{"metrics", m})
+			}
+		}
+		if ask := c.server.options.OpenCalls; open && ask != nil && time.Since(openAt) >= metricsEvery {
+			openAt = time.Now()
+			if calls, err := ask(ctx); err == nil {
+				messages = append(messages, openMessage{"open", calls})
 			}
 		}
 		for _, m := range messages {
@@ -224,14 +235,14 @@ func (c *client) send(ctx context.Context, m any) error {
 }
 
 // pending returns what there is to be sent.
-func (c *client) pending(ctx context.Context) (messages []any, metrics bool) {
+func (c *client) pending(ctx context.Context) (messages []any, metrics, open bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	messages, c.replies = c.replies, nil
 	if c.calls != nil && !c.calls.paused {
 		messages = append(messages, c.stored(ctx, c.calls)...)
 	}
-	return messages, c.metrics
+	return messages, c.metrics, c.open
 }
 
 // stored returns what was stored since a subscription's place, and moves that on.

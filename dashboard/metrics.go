@@ -57,7 +57,7 @@ type sinkRow struct {
 	Breaker  string `json:"breaker"`
 	Failures int64  `json:"failures"`
 	Error    string `json:"error"`
-	Behind   int64  `json:"behind"`
+	Behind   int64  `json:"behind_ns"`
 }
 
 func (s *Server) getMetrics(r *http.Request) (any, error) { return s.metrics(r.Context()) }
@@ -91,12 +91,31 @@ func (s *Server) metrics(ctx context.Context) (*metricsAnswer, error) {
 		lag := max(now.UnixNano()-int64(m.LastWrite), 0)
 		m.WriteLag = &lag
 	}
+	m.addSinks(s.options.Sinks)
 	if m.Rate, m.ErrorRate, err = s.rate(ctx, now); err != nil {
 		return nil, err
 	}
 	m.Clients = s.live.clients()
 	m.Bytes = size(s.repo.Path())
 	return m, nil
+}
+
+// addSinks asks how the living sinks are. The worst of them is the state.
+func (m *metricsAnswer) addSinks(ask func() ([]SinkState, error)) {
+	if ask == nil {
+		return
+	}
+	sinks, err := ask()
+	if err != nil {
+		return // who cannot be asked is not known
+	}
+	badness := map[string]int{"OK": 1, "DELAYED": 2, "CIRCUIT_OPEN": 3}
+	for _, s := range sinks {
+		m.Sinks = append(m.Sinks, sinkRow(s))
+		if state := s.State; m.State == nil || badness[state] > badness[*m.State] {
+			m.State = &state
+		}
+	}
 }
 
 // rate returns the calls per second, and the share of failed ones, of the last

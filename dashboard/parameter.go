@@ -3,6 +3,7 @@ package dashboard
 import (
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -13,12 +14,20 @@ import (
 
 // parameters reads those of a request; the first that is wrong is kept in err.
 type parameters struct {
-	r   *http.Request
-	now time.Time
-	err error
+	values url.Values
+	now    time.Time
+	err    error
 }
 
-func parametersOf(r *http.Request) *parameters { return &parameters{r: r, now: time.Now()} }
+func parametersOf(r *http.Request) *parameters {
+	// What cannot be read must not be left out: a filter would take everything.
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	p := &parameters{values: values, now: time.Now()}
+	if err != nil {
+		p.fail(refuse(http.StatusBadRequest, "the parameters: %v; a semicolon is %%3B", err))
+	}
+	return p
+}
 
 func (p *parameters) fail(err error) {
 	if p.err == nil {
@@ -26,7 +35,7 @@ func (p *parameters) fail(err error) {
 	}
 }
 
-func (p *parameters) text(name string) string { return p.r.URL.Query().Get(name) }
+func (p *parameters) text(name string) string { return p.values.Get(name) }
 
 // integer returns a number between low and high.
 func (p *parameters) integer(name string, missing, low, high int64) int64 {

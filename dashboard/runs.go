@@ -86,7 +86,7 @@ func (s *Server) getHealth(r *http.Request) (any, error) {
 	}
 	return map[string]any{"status": "ok", "version": s.options.Version, "database": filepath.Base(s.repo.Path()), "bytes": size(s.repo.Path()),
 		"calls": calls, "runs": len(runs), "functions": catalog.Len(), "now_ns": moment(time.Now().UnixNano()),
-		"control": false, "alerts": false, "rollups": true}, nil
+		"control": s.options.Control != nil, "alerts": s.alerts != nil, "rollups": true}, nil
 }
 
 // Bounds of a statement.

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -8,6 +9,9 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/monitorgen/monitorgen/dashboard/alert"
+	"github.com/monitorgen/monitorgen/export"
 )
 
 // Options say what a Server may do. Only Repository is needed.
@@ -22,6 +26,17 @@ type Options struct {
 	Token string
 	// Pages answers all that is not the API.
 	Pages http.Handler
+	// AlertFile has the rules of alerts, and need not exist. Without one none are
+	// watched.
+	AlertFile string
+	// URL is where clients find the pages, for what webhooks are told.
+	URL string
+	// Control, if it is not nil, changes what running processes record.
+	Control Controller
+	// Sinks, if it is not nil, says how the living sinks of the database are.
+	Sinks func() ([]SinkState, error)
+	// OpenCalls, if it is not nil, returns the calls that living processes are in.
+	OpenCalls func(ctx context.Context) ([]export.Call, error)
 	// Version is shown to clients.
 	Version string
 }
@@ -32,8 +47,11 @@ type Server struct {
 	repo    Repository
 	handler http.Handler
 	live    *hub
-	traces  *traceCache
-	counts  *countCache
+	alerts  *alert.Watch // nil: none
+
+	alertError error // why there are none
+	traces     *traceCache
+	counts     *countCache
 }
 
 // requestTimeout bounds what one request reads.
@@ -43,6 +61,7 @@ const requestTimeout = 30 * time.Second
 func New(o Options) *Server {
 	s := &Server{options: o, repo: o.Repository, traces: newTraceCache(), counts: newCountCache()}
 	s.live = newHub(s)
+	s.watchRules()
 	if o.Pages == nil {
 		s.options.Pages = http.HandlerFunc(http.NotFound)
 	}
@@ -59,30 +78,36 @@ func (s *Server) Close() { s.live.close() }
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for path, m := range map[string]methods{
-		"calls":                {"GET": answer(s.getCalls)},
-		"calls/{id}":           {"GET": answer(s.getCall)},
-		"calls/{id}/children":  {"GET": answer(s.getChildren)},
-		"values":               {"GET": answer(s.getValues)},
-		"tail":                 {"GET": http.HandlerFunc(s.getTail)},
-		"traces/{root}/tree":   {"GET": answer(s.getTree)},
-		"traces/{root}/flame":  {"GET": answer(s.getFlame)},
-		"funcs":                {"GET": answer(s.getFuncs)},
-		"funcs/{id}":           {"GET": answer(s.getFunc)},
-		"funcs/{id}/source":    {"GET": answer(s.getSource)},
-		"errors":               {"GET": answer(s.getErrors)},
-		"errors/{fingerprint}": {"GET": answer(s.getError)},
-		"overview":             {"GET": answer(s.getOverview)},
-		"timeline":             {"GET": answer(s.getTimeline)},
-		"metrics":              {"GET": answer(s.getMetrics)},
-		"heatmap":              {"GET": answer(s.getHeatmap)},
-		"graph":                {"GET": answer(s.getGraph)},
-		"compare":              {"GET": answer(s.getCompare)},
-		"runs":                 {"GET": answer(s.getRuns)},
-		"health":               {"GET": answer(s.getHealth)},
-		"export":               {"GET": http.HandlerFunc(s.getExport)},
-		"explain":              {"GET": answer(s.getExplain)},
-		"sql":                  {"POST": answer(s.postSQL)},
-		"live":                 {"GET": http.HandlerFunc(s.getLive)},
+		"calls":                    {"GET": answer(s.getCalls)},
+		"calls/{id}":               {"GET": answer(s.getCall)},
+		"calls/{id}/children":      {"GET": answer(s.getChildren)},
+		"values":                   {"GET": answer(s.getValues)},
+		"tail":                     {"GET": http.HandlerFunc(s.getTail)},
+		"traces/{root}/tree":       {"GET": answer(s.getTree)},
+		"traces/{root}/flame":      {"GET": answer(s.getFlame)},
+		"funcs":                    {"GET": answer(s.getFuncs)},
+		"funcs/{id}":               {"GET": answer(s.getFunc)},
+		"funcs/{id}/source":        {"GET": answer(s.getSource)},
+		"errors":                   {"GET": answer(s.getErrors)},
+		"errors/{fingerprint}":     {"GET": answer(s.getError)},
+		"overview":                 {"GET": answer(s.getOverview)},
+		"timeline":                 {"GET": answer(s.getTimeline)},
+		"metrics":                  {"GET": answer(s.getMetrics)},
+		"heatmap":                  {"GET": answer(s.getHeatmap)},
+		"graph":                    {"GET": answer(s.getGraph)},
+		"compare":                  {"GET": answer(s.getCompare)},
+		"runs":                     {"GET": answer(s.getRuns)},
+		"health":                   {"GET": answer(s.getHealth)},
+		"export":                   {"GET": http.HandlerFunc(s.getExport)},
+		"explain":                  {"GET": answer(s.getExplain)},
+		"sql":                      {"POST": answer(s.postSQL)},
+		"alerts":                   {"GET": answer(s.getAlerts)},
+		"alerts/history":           {"GET": answer(s.getAlertHistory)},
+		"alerts/rules":             {"POST": http.HandlerFunc(s.postRule)},
+		"alerts/rules/{name}":      {"PUT": http.HandlerFunc(s.putRule), "DELETE": http.HandlerFunc(s.deleteRule)},
+		"alerts/rules/{name}/test": {"POST": answer(s.testRule)},
+		"control":                  {"GET": answer(s.getControl), "PATCH": answer(s.patchControl)},
+		"live":                     {"GET": http.HandlerFunc(s.getLive)},
 	} {
 		mux.Handle("/api/v1/"+path, m)
 	}
@@ -145,12 +170,16 @@ const maxBody = 1 << 20
 
 // readJSON reads the body of a change.
 func readJSON(r *http.Request, into any) error {
-	d := json.NewDecoder(io.LimitReader(r.Body, maxBody+1))
+	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return refuse(http.StatusBadRequest, "the body: %v", err)
+	}
+	if len(data) > maxBody {
+		return refuse(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", maxBody)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		if d.InputOffset() > maxBody {
-			return refuse(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", maxBody)
-		}
 		return refuse(http.StatusBadRequest, "the body: %v", err)
 	}
 	return nil

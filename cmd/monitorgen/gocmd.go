@@ -28,6 +28,7 @@ Monitorgen's flags, in front of the packages:
   -tests            record the functions of _test.go files, too; without it, those with a directive
   -generated        record the functions of generated files too
   -db file          the database (default monitor.db, or $MONITOR_DB)
+  -serve            of run and test: the dashboard meanwhile, and afterwards until an interrupt
 
 All other flags go to the go command. Neither source nor go.mod is touched, and
 every line keeps its number.
@@ -66,6 +67,9 @@ func (e *env) goCommand(ctx context.Context, verb string, args []string, records
 	if g.help {
 		fmt.Fprintf(e.stdout, goCommandUsage, verb, goCommandTexts[verb])
 		return exitDone
+	}
+	if g.serve && !records {
+		return e.failf("-serve: monitorgen %s runs nothing; see monitorgen serve", verb)
 	}
 	if g.overlay {
 		return e.failf("-overlay: monitorgen %s makes an overlay of its own and cannot take another", verb)

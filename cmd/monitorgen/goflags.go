@@ -13,6 +13,7 @@ import (
 type goLine struct {
 	selectionFlags
 	db       string
+	serve    bool // -serve: the dashboard, meanwhile and afterwards
 	help     bool
 	chdir    string   // value of -C
 	load     []string // build flags that decide which files are built
@@ -165,6 +166,8 @@ func (g *goLine) ownFlag(name, value string, joined bool, args []string) (n int,
 		return setBool(&g.tests)
 	case "generated":
 		return setBool(&g.generated)
+	case "serve":
+		return setBool(&g.serve)
 	case "include":
 		return setString(&g.include)
 	case "exclude":

@@ -60,6 +60,16 @@ func (e *env) record(ctx context.Context, g *goLine, run func(environ []string) 
 	drained := make(chan error, 1)
 	go func() { drained <- drainer.Run(draining) }()
 
+	var page *serving
+	if g.serve {
+		if page, err = e.servePage(ctx, db); err != nil {
+			stop()
+			<-drained
+			return e.failf("-serve: %v", err)
+		}
+		defer page.close()
+	}
+
 	code := run(environWith(os.Environ(),
 		"!MONITOR_SPOOL", spool, "!MONITOR_SESSION", session, "!MONITOR_DB", db, "MONITOR_SPOOL_MAX", runSpoolMax))
 
@@ -71,6 +81,10 @@ func (e *env) record(ctx context.Context, g *goLine, run func(environ []string) 
 	// Gone if it is empty; processes that still run keep theirs.
 	_ = os.Remove(spool)
 	e.printSummary(ctx, db, session, drainer.Stats().Sessions[session])
+	if page != nil && ctx.Err() == nil {
+		fmt.Fprintf(e.stderr, "monitorgen: the page stays at %s until an interrupt\n", page.url)
+		<-ctx.Done()
+	}
 	return code
 }
 

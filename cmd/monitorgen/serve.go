@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ const serveUsage = `usage: monitorgen serve [flags] [FILE]
 
 Serve shows a database as a live page, and as JSON under /api/v1 (docs/api.md),
 until it is interrupted. It prints the URL. FILE is a database, monitor.db if not
-named; it is only read.
+named; it is only read. Rules of alerts are in a file of their own.
 
 	monitorgen serve
 	monitorgen serve -addr 0.0.0.0:7788 desk.db
@@ -46,12 +47,14 @@ type serveFlags struct {
 	address string
 	hosts   stringList
 	token   bool
+	alerts  string
 }
 
 func (f *serveFlags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.address, "addr", "", "listen on this `host:port` (default "+defaultAddress+", or the next free port)")
 	fs.Var(&f.hosts, "host", "answer requests for this `name` too, as behind a proxy; may be given again")
 	fs.BoolVar(&f.token, "token", false, "ask for a token on loopback too")
+	fs.StringVar(&f.alerts, "alerts", "", "the `file` of alert rules (default monitor-alerts.json beside the database)")
 }
 
 // stringList is a flag that may be given again.
@@ -93,12 +96,16 @@ func runServe(ctx context.Context, e *env, args []string) int {
 	}
 }
 
+// alertFile is where the rules of alerts are, beside the database.
+const alertFile = "monitor-alerts.json"
+
 // serving is a dashboard that is being served.
 type serving struct {
 	url       string
 	http      *http.Server
 	dashboard *dashboard.Server
 	failed    chan error
+	db        *query.DB // to be closed too; nil if it is another's
 }
 
 // startDashboard listens and serves.
@@ -119,13 +126,18 @@ func (e *env) startDashboard(f *serveFlags, db *query.DB) (*serving, error) {
 			return nil, err
 		}
 	}
+	rules := filepath.Join(filepath.Dir(db.Path()), alertFile)
+	if f.alerts != "" {
+		rules = e.path(f.alerts)
+	}
 	hosts := f.hosts
 	if named, _, err := net.SplitHostPort(f.address); err == nil && named != "" {
 		hosts = append(hosts, named)
 	}
-	s := &serving{failed: make(chan error, 1), dashboard: dashboard.New(dashboard.Options{
-		Repository: dashboard.Database(db), Host: host, Hosts: hosts, Token: token, Pages: web.Handler(), Version: version()})}
-	s.url = pageURL(listener.Addr().String(), token)
+	s := &serving{failed: make(chan error, 1), url: pageURL(listener.Addr().String(), token)}
+	s.dashboard = dashboard.New(dashboard.Options{
+		Repository: dashboard.Database(db), Host: host, Hosts: hosts, Token: token, Pages: web.Handler(),
+		AlertFile: rules, URL: pageURL(listener.Addr().String(), ""), Version: version()})
 	s.http = &http.Server{Handler: s.dashboard, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: log.New(e.stderr, "monitorgen: ", 0)}
 	go func() {
@@ -136,6 +148,22 @@ func (e *env) startDashboard(f *serveFlags, db *query.DB) (*serving, error) {
 	return s, nil
 }
 
+// servePage serves the database that is being recorded into, and says where.
+func (e *env) servePage(ctx context.Context, path string) (*serving, error) {
+	db, err := query.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := e.startDashboard(new(serveFlags), db)
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	s.db = db
+	fmt.Fprintf(e.stderr, "monitorgen: %s at %s\n", e.shortPath(path), s.url)
+	return s, nil
+}
+
 // close ends what clients are getting.
 func (s *serving) close() {
 	s.dashboard.Close()
@@ -143,6 +171,9 @@ func (s *serving) close() {
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {
 		s.http.Close() // somebody is still reading
+	}
+	if s.db != nil {
+		s.db.Close()
 	}
 }
 
