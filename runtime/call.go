@@ -44,6 +44,10 @@ func (s *Site) enter(c *Call) *Encoder {
 	}
 	raceQuiet()
 	e := current().push(s, c)
+	if e != nil && atomic.LoadUint32(&s.state) == siteTiming {
+		e.Entered()
+		e = nil
+	}
 	raceLoud()
 	return e
 }
@@ -73,6 +77,9 @@ func (g *goroutine) push(s *Site, c *Call) *Encoder {
 	c.g, c.index = g, uint32(n)
 	if !kept {
 		f.id = 0
+		if bellRung() {
+			recorder.attend()
+		}
 		return nil
 	}
 	f.id, f.began = g.newID(), now()
@@ -231,7 +238,7 @@ func (c *Call) Fail(err error) {
 func (c *Call) Results() *Encoder {
 	g := c.g
 	f := &g.frames[c.index]
-	if !f.kept || !g.wanted(f) {
+	if !f.kept || !g.wanted(f) || atomic.LoadUint32(&f.site.state) >= siteTiming {
 		return nil
 	}
 	g.encoder.begin(f.site, f.start)
@@ -267,6 +274,9 @@ func (c *Call) Commit() {
 		g.conceal(int(c.index))
 	}
 	g.encoder.n = f.start
+	if f.kept && f.mono+end.took >= atomic.LoadInt64(&nextLook) {
+		lookAround(f.mono + end.took)
+	}
 	g.pop(int(c.index))
 	if g.raised.depth != 0 && (c.index == 0 || end.flags&wire.FlagPanic == 0) {
 		g.raised = raised{} // the panic was recovered, or is about to leave our sight

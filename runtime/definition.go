@@ -111,6 +111,9 @@ func runRecord(id, session string) []byte {
 		{wire.RunKeyModule, mainModule()},
 		{wire.RunKeySession, session},
 	}
+	if bell.id != "" {
+		pairs = append(pairs, [2]string{wire.RunKeyBell, bell.id})
+	}
 	for _, arg := range maskedArguments(os.Args) {
 		pairs = append(pairs, [2]string{wire.RunKeyArg, arg})
 	}

@@ -1,11 +1,20 @@
 package runtime
 
+import "sync/atomic"
+
 // UsePortable makes the recorder do without what it knows of Go's runtime, as
 // on a platform where it knows nothing. It must come before the first Start.
 func UsePortable() {
 	located.once.Do(func() {})
 	located.g, located.panics = false, false
 }
+
+// UseNoBell makes the recorder do without a bell. It must come before the first
+// Start.
+func UseNoBell() { bellOnce.Do(func() {}) }
+
+// HasBell tells whether there is a bell; it is for after the first Start.
+func HasBell() bool { return bell.id != "" }
 
 // Located tells whether the self-check found what it looked for.
 func Located() (g, panics bool) {
@@ -15,3 +24,15 @@ func Located() (g, panics bool) {
 
 // TableSize is the number of sites that Lookup can tell apart by their slot.
 const TableSize = len(sites)
+
+// LevelOf returns the level in force of a site that is defined.
+func LevelOf(key uint64) uint32 { return atomic.LoadUint32(&find(key).state) }
+
+// RingOwnBell does what one who has changed the control file does.
+func RingOwnBell() {
+	atomic.StoreUint32(bell.rung, 1)
+	for i := range sites {
+		atomic.StoreUint32(offWord(uint64(i)), 0)
+	}
+	atomic.StoreUint32(bell.rung, 1)
+}

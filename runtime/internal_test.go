@@ -8,7 +8,7 @@ import (
 )
 
 func TestParseOptions(t *testing.T) {
-	plain := siteOptions{sample: keepAll, maxBytes: defaultMaxBytes, depth: defaultDepth}
+	plain := siteOptions{share: keepAll, maxBytes: defaultMaxBytes, depth: defaultDepth}
 	with := func(change func(o *siteOptions)) siteOptions {
 		o := plain
 		change(&o)
@@ -21,10 +21,10 @@ func TestParseOptions(t *testing.T) {
 		{"", plain},
 		{`process="desk.(*Desk).Price"`, with(func(o *siteOptions) { o.process = "desk.(*Desk).Price" })},
 		{`process="a \"b\" = c" max=7`, with(func(o *siteOptions) { o.process, o.maxBytes = `a "b" = c`, 7 })},
-		{"sample=0.5", with(func(o *siteOptions) { o.sample, o.own = 1<<63, true })},
+		{"sample=0.5", with(func(o *siteOptions) { o.share, o.own = 1<<63, true })},
 		{"sample=1", with(func(o *siteOptions) { o.own = true })},
-		{"sample=0", with(func(o *siteOptions) { o.sample, o.own = 0, true })},
-		{"rate=100/s slow=10ms", with(func(o *siteOptions) { o.rate, o.slow = 100, 10_000_000 })},
+		{"sample=0", with(func(o *siteOptions) { o.share, o.own = 0, true })},
+		{"rate=100/s slow=10ms", with(func(o *siteOptions) { o.perSec, o.slow = 100, 10_000_000 })},
 		{"depth=0  group=a.b fails=true", with(func(o *siteOptions) { o.depth, o.fails = 0, true })},
 		{"sample=x rate=y slow=z max=-1 depth=-1 name= = junk", plain},
 	}

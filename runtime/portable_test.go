@@ -14,12 +14,13 @@ import (
 const portableVariable = "MONITORGEN_TEST_PORTABLE"
 
 // portable is set where the recorder has to do without what it knows of Go's
-// runtime: on other platforms, and in a process that tests that.
+// runtime, and without a bell: on other platforms, and in a process that tests that.
 var portable = os.Getenv(portableVariable) != ""
 
 func init() {
 	if portable {
 		monitor.UsePortable()
+		monitor.UseNoBell()
 	} else if goruntime.GOARCH != "amd64" && goruntime.GOARCH != "arm64" {
 		portable = true
 	}
@@ -47,7 +48,7 @@ func TestPortable(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.short", "-test.run=Return|Nest|Goroutines|Panic|End|Values|Sample|Slow|Start|Error|Method")
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.short", "-test.run=Return|Nest|Goroutines|Panic|End|Values|Sample|Slow|Start|Error|Method|Control")
 	cmd.Env = append(os.Environ(), portableVariable+"=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

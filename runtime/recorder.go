@@ -25,6 +25,7 @@ type recording struct {
 
 	lastSite, lastPackage uint32
 	keep                  uint64 // sample of sites that have none of their own
+	settings              []wire.ControlEntry
 	console               bool
 	overflow              uint32 // the normal lane is full; atomic
 	wait                  bool
@@ -128,12 +129,14 @@ func (r *recording) open(o Options) error {
 	}
 	locate()
 	startCountingOnce.Do(startCounting)
+	bellOnce.Do(hangBell)
 	sp, err := openSpool(o, fromEnvironment.session)
 	if err != nil {
 		return err
 	}
 	r.keep, r.console, r.wait = o.sample(), o.Console, o.Overflow == Wait
 	r.overflows(false)
+	r.settings = sp.readControl()
 	r.setCurrent(sp)
 	r.defineAll(sp)
 	return nil
@@ -168,8 +171,7 @@ func (r *recording) defineAll(sp *spool) {
 			return
 		}
 		s.run = sp
-		s.limit(r.keep)
-		s.turn(siteFull)
+		r.control(s)
 	}
 }
 

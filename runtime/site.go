@@ -3,6 +3,8 @@ package runtime
 import (
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
 )
 
 // Generation is the version of what generated code and this package expect of
@@ -22,22 +24,24 @@ type Site struct {
 	stackWindow, stackLooks uint32 // see mayLook
 
 	siteOptions
+	limits
 	pkg   *description
 	run   *spool // that has the definition
 	older *Site  // in recording.sites
 	next  *Site  // in the same slot of sites; set before it can be found
 }
 
-// The states of a site. Levels between them (timing only, no arguments) fit in
-// here when they can be chosen.
+// The states of a site: the levels that the control file may choose.
 const (
-	siteOff  = 0
-	siteFull = 1
+	siteOff    = uint32(wire.LevelOff)
+	siteFull   = uint32(wire.LevelFull)
+	siteTiming = uint32(wire.LevelTiming)
+	siteArgs   = uint32(wire.LevelArgs)
 )
 
 // sites finds a site by its key: the slot of the lowest bits holds a chain.
 // Lookup sees the head of the chain alone, Define looks further.
-var sites [1 << 13]unsafe.Pointer // *Site, atomic
+var sites [wire.BellWords]unsafe.Pointer // *Site, atomic
 
 // Lookup returns the site of a key, or nil: then Define knows it or makes it.
 // For generated code.
@@ -51,9 +55,13 @@ func Lookup(key uint64) *Site {
 	return s
 }
 
-// offSlots says of each slot of sites whether it has sites, all of them off: 1.
-// Accessed atomically; written under recording.mu.
-var offSlots [len(sites)]uint32
+// offWords points at a word for each slot of sites: 1 when it has sites, all of
+// them off. The words are ownWords, or those of the bell. They are accessed
+// atomically, and but for whoever rings the bell written under recording.mu.
+var (
+	offWords = unsafe.Pointer(&ownWords)
+	ownWords [len(sites)]uint32
+)
 
 // Off tells whether the site of a key is off for certain: one that has not been
 // defined is not, nor need be one that shares its slot. Small enough for the
@@ -61,7 +69,12 @@ var offSlots [len(sites)]uint32
 // follows. For generated code.
 //
 //go:norace
-func Off(key uint64) bool { return atomic.LoadUint32(&offSlots[key%uint64(len(offSlots))]) != 0 }
+func Off(key uint64) bool { return atomic.LoadUint32(offWord(key)) != 0 }
+
+//go:norace
+func offWord(key uint64) *uint32 {
+	return (*uint32)(unsafe.Add(offWords, key%uint64(len(sites))*4))
+}
 
 // find looks through a whole chain.
 //
@@ -94,7 +107,7 @@ func Define(key uint64, pkg, options string) *Site {
 //
 //go:norace
 func (s *Site) Enter(c *Call) *Encoder {
-	if atomic.LoadUint32(&s.state) == siteOff {
+	if atomic.LoadUint32(&s.state) == siteOff && !s.isOnAgain() {
 		return nil
 	}
 	return s.enter(c)
@@ -114,19 +127,18 @@ func (s *Site) turn(state uint32) {
 func (s *Site) link() {
 	slot := s.key % uint64(len(sites))
 	s.next = (*Site)(sites[slot])
-	atomic.StoreUint32(&offSlots[slot], 0)
+	atomic.StoreUint32(offWord(slot), 0)
 	atomic.StorePointer(&sites[slot], unsafe.Pointer(s))
 	noteOff(s.key)
 }
 
-// noteOff brings the entry of a key in offSlots up to date.
+// noteOff brings the word of a key up to date. recording.mu is held.
 //
 //go:norace
 func noteOff(key uint64) {
-	slot := key % uint64(len(sites))
-	first := (*Site)(sites[slot])
+	first := (*Site)(sites[key%uint64(len(sites))])
 	off := uint32(0)
-	if first != nil {
+	if first != nil && !polls() {
 		off = 1
 	}
 	for s := first; s != nil; s = s.next {
@@ -134,5 +146,5 @@ func noteOff(key uint64) {
 			off = 0
 		}
 	}
-	atomic.StoreUint32(&offSlots[slot], off)
+	atomic.StoreUint32(offWord(key), off)
 }

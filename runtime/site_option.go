@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
 )
 
 // The limits where a directive sets none.
@@ -16,23 +18,30 @@ const (
 	maxErrorText    = 64 << 10 // bytes of an error's text
 )
 
-// siteOptions are the options of one function.
+// siteOptions are what the directive of one function says.
 type siteOptions struct {
 	process  string // the name shown
-	sample   uint64 // a call is kept when a random word is not above; keepAll by default
-	own      bool   // the directive says how to sample
-	keepsAll bool   // sample and rate leave nothing out
-	rate     uint32 // calls kept per second, 0 for all
+	share    uint64 // its sample, keepAll by default
+	own      bool   // it says how to sample
+	perSec   uint32 // its rate, 0 for none
 	slow     int64  // nanoseconds: shorter calls without an error are not kept
 	maxBytes int    // of a string
 	depth    int    // of nested values
 	fails    bool   // it has a result that implements error
 }
 
+// limits say which calls of a function are left out. They may change while
+// others read them: whoever reads half of a change takes one call more or less.
+type limits struct {
+	sample   uint64 // a call is kept when a random word is below; keepAll keeps each
+	rate     uint32 // calls kept per second, 0 for all
+	keepsAll bool   // sample and rate leave nothing out
+}
+
 // keepAll is the sample that keeps every call.
 const keepAll = math.MaxUint64
 
-// sampleOf turns a share from 0 to 1 into a siteOptions.sample.
+// sampleOf turns a share from 0 to 1 into a sample.
 func sampleOf(share float64) uint64 {
 	if share >= 1 {
 		return keepAll
@@ -43,7 +52,7 @@ func sampleOf(share float64) uint64 {
 // parseOptions reads the options of a directive, which the generator has
 // checked: what it cannot read it ignores.
 func parseOptions(text string) siteOptions {
-	o := siteOptions{sample: keepAll, maxBytes: defaultMaxBytes, depth: defaultDepth}
+	o := siteOptions{share: keepAll, maxBytes: defaultMaxBytes, depth: defaultDepth}
 	for text != "" {
 		var key, value string
 		if key, value, text = nextOption(text); key != "" {
@@ -53,14 +62,19 @@ func parseOptions(text string) siteOptions {
 	return o
 }
 
-// limit sets the sample that counts for the site.
+// limit sets what counts for the site: the control file's sample, or else the
+// directive's, or else that of all functions.
 //
 //go:norace
-func (o *siteOptions) limit(sample uint64) {
-	if !o.own {
-		o.sample = sample
+func (s *Site) limit(ofAll uint64, setting wire.ControlEntry) {
+	sample, rate := ofAll, s.perSec
+	if s.own {
+		sample = s.share
 	}
-	o.keepsAll = o.sample == keepAll && o.rate == 0
+	if setting.HasSample {
+		sample, rate = setting.Sample, 0
+	}
+	s.sample, s.rate, s.keepsAll = sample, rate, sample == keepAll && rate == 0
 }
 
 // nextOption takes key=value off the front of text; the value may be quoted.
@@ -86,11 +100,11 @@ func (o *siteOptions) set(key, value string) {
 		o.process = value
 	case "sample":
 		if share, err := strconv.ParseFloat(value, 64); err == nil && share >= 0 {
-			o.sample, o.own = sampleOf(share), true
+			o.share, o.own = sampleOf(share), true
 		}
 	case "rate":
 		if n, err := strconv.ParseUint(strings.TrimSuffix(value, "/s"), 10, 32); err == nil {
-			o.rate = uint32(n)
+			o.perSec = uint32(n)
 		}
 	case "slow":
 		if d, err := time.ParseDuration(value); err == nil {

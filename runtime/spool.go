@@ -30,6 +30,8 @@ type spool struct {
 	open   openCalls
 	stacks errorStacks
 
+	controlled controlState // of the control file as it was loaded; under recording.mu
+
 	// growing is held while a segment is made: one at a time, and with the
 	// race detector's knowledge.
 	growing sync.Mutex

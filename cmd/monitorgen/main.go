@@ -71,6 +71,7 @@ func commands() []command {
 		{"serve", "the dashboard: a live page, and JSON", runServe},
 		{"sql", "one SQL statement, read-only", runSQL},
 		{"retention", "what a database keeps and what goes; -now takes it away", runRetention},
+		{"control", "what running programs record, shown and changed", runControl},
 		{"recover", "bring in what a killed process left in its spool", runRecover},
 		{"help", "this text, or that of a command", runHelp},
 	}

@@ -145,6 +145,7 @@ const (
 	RunKeyOS      = "os"      // GOOS/GOARCH
 	RunKeyModule  = "module"  // main module and version, where the build knows it
 	RunKeySession = "session" // MONITOR_SESSION: one value for all processes of one monitorgen run or test
+	RunKeyBell    = "bell"    // descriptor and id of the process's bell, "7:" and 32 hexadecimal digits; none without one
 )
 
 // Files of a run's folder, which is named by the run's id and lies in the

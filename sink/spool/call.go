@@ -54,6 +54,7 @@ type Drops struct {
 
 // Function is a recorded function, as its build described it.
 type Function struct {
+	Key       uint64 // what generated code calls it by: the same in every build
 	Name      string // Price, (*Desk).Price
 	Package   string // import path
 	File      string
@@ -64,7 +65,7 @@ type Function struct {
 	Options   string
 	Source    string // "": not known
 	Data      []manifest.Datum
-	Digest    [sha256.Size]byte // of all of the above: equal functions of different runs have equal digests
+	Digest    [sha256.Size]byte // of all of the above but Key: equal functions of different runs have equal digests
 
 	types  []manifest.Type
 	inputs int // how many of Data are arguments; they come first
@@ -73,7 +74,7 @@ type Function struct {
 // newFunction completes a function from its description.
 func newFunction(p *manifest.Package, f *manifest.Function, source string, line int) *Function {
 	fn := &Function{
-		Name: f.Name, Package: p.Path, File: f.File, Line: line, Signature: f.Signature, Group: f.Group,
+		Key: f.Key, Name: f.Name, Package: p.Path, File: f.File, Line: line, Signature: f.Signature, Group: f.Group,
 		Process: f.Process, Options: f.Options, Source: source, Data: f.Data, types: p.Types,
 	}
 	for fn.inputs < len(f.Data) && !f.Data[fn.inputs].Output {

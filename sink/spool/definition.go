@@ -22,6 +22,7 @@ type Info struct {
 	OS      string // GOOS/GOARCH
 	Module  string
 	Session string // the same for all processes of one monitorgen run or test
+	Bell    string // how to tell the process of new settings, see package sink/control; "" when it cannot be told
 }
 
 // definitions is what the definition lane of a run has said so far.
@@ -124,6 +125,8 @@ func (d *definitions) addRun(c *cursor) error {
 			info.Module = value
 		case wire.RunKeySession:
 			info.Session = value
+		case wire.RunKeyBell:
+			info.Bell = value
 		}
 	}
 	if c.bad {

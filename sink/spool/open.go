@@ -72,6 +72,31 @@ func ReadOpen(spool, id string) (*OpenCalls, Info, error) {
 	return open, r.defs.info, err
 }
 
+// ReadFunctions reads, without the drain lock of a run, who it is and the recorded
+// functions of the packages that it has called so far, in no order; of damaged
+// definitions what comes before the damage. The error wraps fs.ErrNotExist when
+// the run is removed meanwhile.
+func ReadFunctions(spool, id string) ([]*Function, Info, error) {
+	raw, ok := parseID(id)
+	if !ok {
+		return nil, Info{}, fmt.Errorf("read run %q: not the id of a run", id)
+	}
+	r := newRun(spool, id, raw, nil)
+	defer r.closeSegments()
+	var damage *Damage
+	if err := r.Poll(); err != nil && !errors.As(err, &damage) {
+		return nil, Info{}, err
+	}
+	var all []*Function
+	for _, p := range r.defs.packages {
+		for i := range p.Functions {
+			f := &p.Functions[i]
+			all = append(all, newFunction(p, f, f.Source, f.Line))
+		}
+	}
+	return all, r.defs.info, nil
+}
+
 // OpenCalls returns the calls that are open now, or, when Alive was false, those
 // that were when the process ended. Among the latter can be one that has a
 // record. It comes after a Poll.

@@ -62,15 +62,20 @@ func (s *Store) functionID(ctx context.Context, f *spool.Function) (id int64, er
 		return 0, err
 	}
 	result, err := s.conn.ExecContext(ctx, `INSERT OR IGNORE INTO monitor_functions
-		(digest, name, package, file, line, signature, "group", process, options, source, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		f.Digest[:], f.Name, f.Package, f.File, f.Line, f.Signature, f.Group, f.Process, f.Options, f.Source, data)
+		(digest, name, package, file, line, signature, "group", process, options, source, data, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		f.Digest[:], f.Name, f.Package, f.File, f.Line, f.Signature, f.Group, f.Process, f.Options, f.Source, data, int64(f.Key))
 	if err != nil {
 		return 0, err
 	}
 	if err := s.conn.QueryRowContext(ctx, "SELECT function_id FROM monitor_functions WHERE digest = ?", f.Digest[:]).Scan(&id); err != nil {
 		return 0, err
 	}
-	if added, err := result.RowsAffected(); err != nil || added == 0 {
+	added, err := result.RowsAffected()
+	if err != nil {
+		return 0, err
+	}
+	if added == 0 {
+		_, err := s.conn.ExecContext(ctx, "UPDATE monitor_functions SET key = ? WHERE function_id = ? AND key = 0", int64(f.Key), id)
 		return id, err
 	}
 	for i, d := range f.Data {

@@ -7,6 +7,6 @@
 // write path (package sqlite) and the query side (package query).
 //
 // Names that SQL of other people may rely on are the views process_trace,
-// data_trace, open_calls, rollups, edges, functions, runs, drops, sink_stats and
-// calls; the tables behind them may change with Version.
+// data_trace, open_calls, rollups, edges, functions, runs, drops, process_figures,
+// sink_stats and calls; the tables behind them may change with Version.
 package schema

@@ -45,16 +45,17 @@ func TestMigrateTwiceAndViews(t *testing.T) {
 		}
 	}
 	views := map[string]string{
-		"process_trace": "ts process status duration_ms exception process_group call_id parent_id trace_id depth goroutine run_id",
-		"data_trace":    "process data data_type data_value ts status exception",
-		"functions":     "function_id name package file line signature group process options source data",
-		"runs":          "run_id uuid started ended pid host program args go_version os module session",
-		"sink_stats":    "run_id name value",
-		"drops":         "run_id function_id process dropped last",
-		"rollups":       "seconds ts process process_group function_id run_id calls errors total_ms max_ms",
-		"edges":         "ts caller callee caller_id callee_id run_id calls errors total_ms",
-		"open_calls":    "ts process open_ms seen_by process_group call_id parent_id trace_id depth goroutine run_id data",
-		"calls":         "id function_id parent_id trace_id depth goroutine start_ns duration_ns status flags exception data",
+		"process_trace":   "ts process status duration_ms exception process_group call_id parent_id trace_id depth goroutine run_id",
+		"data_trace":      "process data data_type data_value ts status exception",
+		"functions":       "function_id name package file line signature group process options source data",
+		"runs":            "run_id uuid started ended pid host program args go_version os module session",
+		"sink_stats":      "run_id name value",
+		"drops":           "run_id function_id process dropped last",
+		"rollups":         "seconds ts process process_group function_id run_id calls errors total_ms max_ms",
+		"edges":           "ts caller callee caller_id callee_id run_id calls errors total_ms",
+		"open_calls":      "ts process open_ms seen_by process_group call_id parent_id trace_id depth goroutine run_id data",
+		"calls":           "id function_id parent_id trace_id depth goroutine start_ns duration_ns status flags exception data",
+		"process_figures": "run_id ts cpu_ms cpu_percent rss_bytes heap_bytes heap_goal_bytes goroutines gc_cycles gc_pause_ms gc_pause_max_ms",
 	}
 	for view, want := range views {
 		rows, err := conn.QueryContext(context.Background(), "SELECT * FROM "+view)
@@ -139,7 +140,7 @@ func TestDataValues(t *testing.T) {
 		{`{"$type":"bool","$value":false}`, `false`},
 	}
 	var array []string
-	exec(t, conn, `INSERT INTO monitor_functions VALUES (5, x'00', 'F', 'p', 'p.go', 1, 'func F()', 'p', 'p.F', '', '', '[]')`)
+	exec(t, conn, `INSERT INTO monitor_functions VALUES (5, x'00', 'F', 'p', 'p.go', 1, 'func F()', 'p', 'p.F', '', '', '[]', 7)`)
 	for i, v := range values {
 		array = append(array, v.json)
 		exec(t, conn, fmt.Sprintf("INSERT INTO monitor_values VALUES (5, %d, 'v%d', 'any', %d)", i, i, i/6))

@@ -1,0 +1,3 @@
+package runtime
+
+const memfdCreate = 319 // of Linux; package syscall does not have it
