@@ -262,3 +262,43 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// Of several processes those that live are read; one that makes no sense keeps
+// none of the others back.
+func TestOpenNow(t *testing.T) {
+	folder := t.TempDir()
+	for n := byte(1); n <= 4; n++ {
+		w := spooltest.New(t, folder, n)
+		w.Define(spooltest.Desk(), "")
+		path := w.Open(1, 0, spooltest.Slot(1, spooltest.Price(uint64(n)).OpenCall(false)))
+		switch n {
+		case 2:
+			w.Die()
+		case 3:
+			file, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file[wire.OpenVersionAt]++
+			if err := os.WriteFile(path, file, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	runs, err := OpenNow(folder)
+	if !errors.Is(err, ErrVersion) {
+		t.Errorf("the file of another version: %v", err)
+	}
+	var ids []uint64
+	for _, r := range runs {
+		for _, c := range r.Open.Calls {
+			ids = append(ids, c.ID)
+		}
+	}
+	if !slices.Equal(ids, []uint64{1, 4}) {
+		t.Errorf("calls %v, want those of runs 1 and 4", ids)
+	}
+	if runs, err := OpenNow(folder + "/none"); err != nil || len(runs) != 0 {
+		t.Errorf("no folder: %v, %v", runs, err)
+	}
+}
