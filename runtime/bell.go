@@ -1,9 +1,9 @@
 package runtime
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -47,9 +47,11 @@ func bellAnswered() bool { return atomic.SwapUint32(bell.rung, 0) != 0 }
 // hangBell makes the bell, tries it, and moves the words of the sites there.
 // Where that cannot be done there is none. recording.mu is held.
 func hangBell() {
+	// Not of crypto/rand: its timer would keep Go from seeing that the program is
+	// deadlocked, for a minute.
 	var id [16]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		return
+	for i := range id {
+		id[i] = byte(rand.Uint32())
 	}
 	fd, mem := makeBell(id)
 	if mem == nil {

@@ -27,11 +27,18 @@ type ending struct {
 	stack []byte
 }
 
-// enter is Site.Enter of a site that is on.
+// enter is Site.Enter.
 //
 //go:norace
 //go:noinline
 func (s *Site) enter(c *Call) *Encoder {
+	state := atomic.LoadUint32(&s.state)
+	if state == siteOff {
+		if !s.isOnAgain() {
+			return nil
+		}
+		state = atomic.LoadUint32(&s.state)
+	}
 	// A call that passes is the most frequent one of a program that has
 	// overflowed: its whole way is here, without the clock and checks of others.
 	if atomic.LoadUint32(&recorder.overflow) != 0 && !s.fails && located.g {
@@ -44,7 +51,7 @@ func (s *Site) enter(c *Call) *Encoder {
 	}
 	raceQuiet()
 	e := current().push(s, c)
-	if e != nil && atomic.LoadUint32(&s.state) == siteTiming {
+	if e != nil && state == siteTiming {
 		e.Entered()
 		e = nil
 	}
@@ -228,6 +235,9 @@ func (c *Call) Fail(err error) {
 	}
 	g.ending.flags |= wire.FlagError
 	text, ok := g.errorText(err)
+	if hasMask() {
+		text = g.maskedText(text)
+	}
 	g.ending.err, g.ending.text, g.ending.asked = err, text, ok
 }
 
@@ -400,6 +410,9 @@ func (g *goroutine) panicked() {
 	}
 	value := panicValue()
 	end.text = g.panicText(value)
+	if hasMask() {
+		end.text = g.maskedText(end.text)
+	}
 	if g.raised.nextID != g.nextID || g.raised.depth <= depth || !sameInterface(g.raised.value, value) {
 		end.stack = stackText()
 	}

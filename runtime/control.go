@@ -41,6 +41,9 @@ func lookAround(now int64) {
 	if bellRung() || polls() {
 		recorder.attend()
 	}
+	if sp := recorder.current(); sp != nil {
+		sp.reportFigures(now)
+	}
 }
 
 // isOnAgain is for a call of a site that is off and whose word does not say so.

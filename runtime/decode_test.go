@@ -26,6 +26,18 @@ type run struct {
 	calls    []call // in the order of lane, shard and segment
 	drops    map[uint64]uint64
 	lanes    map[wire.Lane]laneReport // the last ones
+	figures  []processFigures
+}
+
+// processFigures are those of one record.
+type processFigures struct {
+	at                                              int64
+	cpu, rss, heap, goal, goroutines, cycles, pause uint64
+	longest                                         uint64
+}
+
+func figuresOf(body *fields) processFigures {
+	return processFigures{int64(body.u64()), body.u64(), body.u64(), body.u64(), body.u64(), body.u64(), body.u64(), body.u64(), body.u64()}
 }
 
 // laneReport is a report of a lane.
@@ -173,6 +185,8 @@ func (r *run) readRecord(t testing.TB, lane wire.Lane, b []byte) {
 		if last := r.lanes[lane]; l.enqueued >= last.enqueued { // there is no order among the streams
 			r.lanes[lane] = l
 		}
+	case wire.KindFigures:
+		r.figures = append(r.figures, figuresOf(body))
 	case wire.KindCall:
 		r.calls = append(r.calls, r.decodeCall(t, lane, b))
 	default:

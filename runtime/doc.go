@@ -6,9 +6,11 @@
 // May import: the standard library and internal/wire. It has to compile with
 // the language of Go 1.20.
 //
-// Programs use Start, Stop, Flush, Stats and RunID, or none of them: naming a
-// spool in the environment is enough. All other names are there for generated
-// code and may change with it; Generation ties the two together.
+// Programs use Start, Stop, Flush, Stats and RunID, Go, NewContext and FromContext
+// with Origin's Join and Leave, and Mask, or none of them: naming a spool in the
+// environment is enough. All other names are there for generated code and may
+// change with it; Generation ties the two together. Tests that assert on recorded
+// calls use package monitortest.
 //
 // # Environment
 //

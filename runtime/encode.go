@@ -258,6 +258,9 @@ func (e *Encoder) Text(v string) { e.text(wire.TagText, v) }
 
 //go:norace
 func (e *Encoder) text(t wire.Tag, v string) {
+	if hasMask() {
+		v = e.owner.maskedText(v)
+	}
 	kept := len(v)
 	if kept > e.maxBytes {
 		kept = e.maxBytes
@@ -280,6 +283,9 @@ func (e *Encoder) Bytes(v []byte) {
 	if v == nil {
 		e.tag(wire.TagNil)
 		return
+	}
+	if hasMask() {
+		v = []byte(e.owner.maskedText(string(v)))
 	}
 	kept := len(v)
 	if kept > e.maxBytes {

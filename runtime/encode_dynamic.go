@@ -73,6 +73,9 @@ func (e *Encoder) methodText(text string, ok bool) {
 		e.text(wire.TagText, text)
 		return
 	}
+	if hasMask() {
+		text = e.owner.maskedText(text)
+	}
 	e.named(wire.TagMethodBad, text)
 }
 

@@ -3,7 +3,7 @@ package runtime
 // Origin is the call that code which runs on another goroutine is part of: the
 // parent of that goroutine's outermost calls. The zero Origin is of code whose
 // caller nobody knows. It is a plain copy, so it stays right when the call has
-// ended. For generated code.
+// ended. For generated code, and what FromContext returns.
 type Origin struct {
 	call  uint64
 	trace uint64
@@ -83,7 +83,7 @@ func Disown() {
 
 // Join makes the origin the parent of what the running goroutine calls, unless
 // it has an open call, until Leave: a worker runs what others have handed to it,
-// one after the other. For generated code.
+// one after the other. For generated code, and with FromContext.
 //
 //go:norace
 func (o Origin) Join() (j Joined) {
@@ -100,13 +100,13 @@ func (o Origin) Join() (j Joined) {
 	return j
 }
 
-// Joined is what Leave has to restore. For generated code.
+// Joined is what Leave has to restore.
 type Joined struct {
 	g      *goroutine // nil: nothing
 	before Origin
 }
 
-// Leave ends what Join began. For generated code.
+// Leave ends what Join began, on the same goroutine.
 //
 //go:norace
 func (j Joined) Leave() {

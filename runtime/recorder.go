@@ -130,6 +130,7 @@ func (r *recording) open(o Options) error {
 	locate()
 	startCountingOnce.Do(startCounting)
 	bellOnce.Do(hangBell)
+	startFigures()
 	sp, err := openSpool(o, fromEnvironment.session)
 	if err != nil {
 		return err

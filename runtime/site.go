@@ -106,12 +106,7 @@ func Define(key uint64, pkg, options string) *Site {
 // wanted. For generated code.
 //
 //go:norace
-func (s *Site) Enter(c *Call) *Encoder {
-	if atomic.LoadUint32(&s.state) == siteOff && !s.isOnAgain() {
-		return nil
-	}
-	return s.enter(c)
-}
+func (s *Site) Enter(c *Call) *Encoder { return s.enter(c) }
 
 // turn sets the state of a site. recording.mu is held.
 //

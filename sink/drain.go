@@ -14,6 +14,7 @@ type drain struct {
 	drainer     *Drainer
 	run         *spool.Run // nil when it has to be opened again
 	alive       bool
+	figured     int64 // when the process was last asked how it is, or said so
 	seenAlive   int64 // when it last was, in nanoseconds since 1970 UTC; 0: never
 	known       bool  // the Store knows the run
 	id          RunID
@@ -90,6 +91,9 @@ func (r *drain) storeBatch(ctx context.Context) (more bool, err error) {
 	b := &r.drainer.batch
 	b.reset(r.id)
 	counts, more, stop := r.fill(b)
+	if f, ok := r.askIdle(); ok {
+		b.Figures = append(b.Figures, f)
+	}
 	b.Positions = append(b.Positions, r.run.Positions()...)
 	b.Quarantined = r.quarantined
 	b.Bytes = r.run.BytesRead() - r.stored
@@ -132,6 +136,11 @@ func (r *drain) fill(b *Batch) (counts Counts, full bool, stop error) {
 		}
 		if record.Lane.Lane != 0 {
 			b.Lanes = append(b.Lanes, record.Lane)
+			continue
+		}
+		if record.Figures.Time != 0 {
+			b.Figures = append(b.Figures, record.Figures)
+			r.figured = record.Figures.Time
 			continue
 		}
 		b.Calls = append(b.Calls, record.Call)

@@ -41,6 +41,7 @@ type Batch struct {
 	Calls       []spool.Call
 	Drops       []spool.Drops
 	Lanes       []spool.Lane     // reports: of each lane the last one counts
+	Figures     []spool.Figures  // how the process was
 	Positions   []spool.Position // only those that have changed
 	Quarantined int              // damaged segments that were taken away
 	Bytes       int64            // of spool that Calls and Drops took
@@ -53,11 +54,11 @@ type Batch struct {
 
 // empty reports whether there is nothing to write.
 func (b *Batch) empty() bool {
-	return len(b.Calls) == 0 && len(b.Drops) == 0 && len(b.Lanes) == 0 && len(b.Positions) == 0 && b.Quarantined == 0 && !b.Ended
+	return len(b.Calls) == 0 && len(b.Drops) == 0 && len(b.Lanes) == 0 && len(b.Figures) == 0 && len(b.Positions) == 0 && b.Quarantined == 0 && !b.Ended
 }
 
 // reset makes the batch ready for the next records of a run.
 func (b *Batch) reset(run RunID) {
 	clear(b.Calls)
-	*b = Batch{Run: run, Calls: b.Calls[:0], Drops: b.Drops[:0], Lanes: b.Lanes[:0], Positions: b.Positions[:0]}
+	*b = Batch{Run: run, Calls: b.Calls[:0], Drops: b.Drops[:0], Lanes: b.Lanes[:0], Figures: b.Figures[:0], Positions: b.Positions[:0]}
 }

@@ -3,8 +3,11 @@ package wire
 import "hash/crc32"
 
 // Version is the version of the spool format. A reader refuses a segment of a
-// version it does not know.
-const Version = 3
+// version it does not know. Since OldestVersion nothing was taken away.
+const (
+	Version       = 4
+	OldestVersion = 3
+)
 
 // SegmentMagic opens every segment file, little endian ("MONGEN\x00\x01").
 const SegmentMagic = uint64(0x01004e45474e4f4d)
@@ -100,14 +103,15 @@ type Kind uint8
 
 // The kinds of records.
 const (
-	KindRun     Kind = 1 // who writes: the first record of the definition lane
-	KindPackage Kind = 2 // a package description, as the generator made it
-	KindSite    Kind = 3 // a function that can be recorded, and its number in this run
-	KindSource  Kind = 4 // the text of a source file (programs generated in place)
-	KindCall    Kind = 5 // one call, complete
-	KindDrops   Kind = 6 // how many calls of a site the full normal lane did not take
-	KindLane    Kind = 8 // what has become of the records of a lane
-	KindStack   Kind = 9 // a stack on which calls return errors
+	KindRun     Kind = 1  // who writes: the first record of the definition lane
+	KindPackage Kind = 2  // a package description, as the generator made it
+	KindSite    Kind = 3  // a function that can be recorded, and its number in this run
+	KindSource  Kind = 4  // the text of a source file (programs generated in place)
+	KindCall    Kind = 5  // one call, complete
+	KindDrops   Kind = 6  // how many calls of a site the full normal lane did not take
+	KindLane    Kind = 8  // what has become of the records of a lane
+	KindStack   Kind = 9  // a stack on which calls return errors
+	KindFigures Kind = 10 // how the process is, since version 4
 )
 
 // Flag bits of a call record.
@@ -131,7 +135,13 @@ const (
 //	KindDrops    at 16: u32 site, u32 0, u64 calls dropped since the last such record, i64 wall clock ns
 //	KindLane     at 16: u32 lane, u32 0, i64 wall clock ns, and since the start of the run, u64 each: records
 //	                    enqueued, overflowed, recovered, dropped, bytes; bytes in use, bound, warnings (normal lane)
+//	KindFigures  at 16: i64 wall clock ns, and u64 each, Unknown where it is not known: CPU time in ns, resident bytes,
+//	                    heap bytes, heap goal in bytes, goroutines, GC cycles, GC pauses in ns: all, and the longest
+//	                    since the last such record
 const SmallBodyAt = 16
+
+// Unknown is a figure that is not known.
+const Unknown = 1<<64 - 1
 
 // Keys of a run record.
 const (

@@ -52,7 +52,7 @@ func fuzzRecords(t *testing.T, id string, desk [][]byte, body []byte) {
 			return err
 		}
 		c := rec.Call
-		if rec.Drops.Function == nil && rec.Lane.Lane == 0 && (c.Function == nil || c.ID == 0 || c.ID > MaxCallID || c.Duration < 0 ||
+		if rec.Drops.Function == nil && rec.Lane.Lane == 0 && rec.Figures.Time == 0 && (c.Function == nil || c.ID == 0 || c.ID > MaxCallID || c.Duration < 0 ||
 			c.Data != "" && !json.Valid([]byte(c.Data)) || !utf8.ValidString(c.Exception+c.Data)) {
 			t.Errorf("a call that no store could take: %+v", c)
 		}

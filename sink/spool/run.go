@@ -161,11 +161,12 @@ func (r *Run) readDefinitions() error {
 }
 
 // Record is what Next reads: a Call, or Drops when Drops.Function is not nil, or
-// a report of a Lane when Lane.Lane is not 0.
+// a report of a Lane when Lane.Lane is not 0, or Figures when Figures.Time is not 0.
 type Record struct {
-	Call  Call
-	Drops Drops
-	Lane  Lane
+	Call    Call
+	Drops   Drops
+	Lane    Lane
+	Figures Figures
 }
 
 // Next decodes the next record of the error lane, or, when there is none, of
@@ -227,7 +228,7 @@ func (r *Run) HasCalls() bool {
 }
 
 func (r *Run) decode(record []byte, out *Record) error {
-	out.Drops.Function, out.Lane.Lane = nil, 0
+	out.Drops.Function, out.Lane.Lane, out.Figures.Time = nil, 0, 0
 	switch kind := wire.Kind(record[wire.RecordKindAt]); kind {
 	case wire.KindCall:
 		return r.decoder.call(record, &out.Call)
@@ -235,6 +236,8 @@ func (r *Run) decode(record []byte, out *Record) error {
 		return r.decoder.drops(record[wire.SmallBodyAt:], &out.Drops)
 	case wire.KindLane:
 		return decodeLane(record[wire.SmallBodyAt:], &out.Lane)
+	case wire.KindFigures:
+		return decodeFigures(record[wire.SmallBodyAt:], &out.Figures)
 	default:
 		return fmt.Errorf("a record of kind %d among the calls", kind)
 	}

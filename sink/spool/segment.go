@@ -112,8 +112,8 @@ func (s *segment) readHeader(size uint64, want identity) error {
 		return fmt.Errorf("%w: wrong magic", errHeader)
 	}
 	// Before the checksum: another version may have another one.
-	if v := u32(wire.SegmentVersionAt); v != wire.Version {
-		return fmt.Errorf("%w (format %d, this build reads %d)", ErrVersion, v, wire.Version)
+	if v := u32(wire.SegmentVersionAt); v < wire.OldestVersion || v > wire.Version {
+		return fmt.Errorf("%w (format %d, this build reads %d to %d)", ErrVersion, v, wire.OldestVersion, wire.Version)
 	}
 	if u32(wire.SegmentSumAt) != wire.HeaderSum(h) {
 		return fmt.Errorf("%w: wrong checksum", errHeader)

@@ -74,6 +74,9 @@ func (s *Store) writeRows(ctx context.Context, b *sink.Batch) (committed func(),
 	if err := s.writeDrops(ctx, b, ids); err != nil {
 		return nil, err
 	}
+	if err := s.writeFigures(ctx, b); err != nil {
+		return nil, err
+	}
 	if err := s.writePositions(ctx, b); err != nil {
 		return nil, err
 	}
