@@ -33,6 +33,8 @@ var rules = []rule{
 		"it makes text; what the text needs is the user's build's business"},
 	{"sink/spool", not(module+"/rewrite", module+"/runtime", "modernc.org", "database/sql"),
 		"it reads files that any version of the runtime may have written"},
+	{"monitortest", not(module+"/rewrite", module+"/sink/sqlite", "modernc.org", "database/sql"),
+		"tests of users link it"},
 	{"sink/control", not(module+"/rewrite", module+"/runtime", "modernc.org", "database/sql"),
 		"whoever changes settings, command or dashboard, brings its own idea of a store"},
 	{"sink", not(module+"/rewrite", "modernc.org", "database/sql"),

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/monitorgen/monitorgen/monitortest"
 )
 
 func TestRun(t *testing.T) {
@@ -50,5 +52,27 @@ func TestBadOrderFile(t *testing.T) {
 		if _, err := readOrders(strings.NewReader(text)); err == nil {
 			t.Errorf("%q is accepted", text)
 		}
+	}
+}
+
+// What the desk did can be seen in its records: an order that is refused for its
+// symbol is never priced, and no account's key is anywhere. Plain go test skips
+// this; monitorgen test records.
+func TestRecordedRefusal(t *testing.T) {
+	d := newDesk()
+	d.runMarkets(50, 1)
+	rec := monitortest.Record(t)
+	d.submit(order{ID: 1, Symbol: "NOPE", Quantity: 1, Account: account{APIKey: "key-1"}})
+	d.submit(order{ID: 2, Symbol: "ACME", Strike: 100, Years: 1, Quantity: 1, Limit: 100, Account: account{APIKey: "key-2"}})
+	calls := rec.Calls()
+	refused, traded := calls.Of("desk.(*desk).submit").Failed().One(t), calls.Of("pricing.Price").One(t)
+	if refused.Err != "unknown symbol NOPE" || refused.Below().Of("pricing.*").Len() != 0 {
+		t.Errorf("refused:\n%s%s", refused, refused.Below())
+	}
+	if traded.Err != "" || !strings.Contains(traded.Arg("o"), `"Spot"`) {
+		t.Errorf("priced: %s", traded)
+	}
+	if text := calls.String(); strings.Contains(text, "key-") {
+		t.Errorf("a key is recorded:\n%s", text)
 	}
 }
