@@ -11,7 +11,8 @@ import (
 	"github.com/monitorgen/monitorgen/internal/wire"
 )
 
-// smallRecord builds a record other than a call.
+// smallRecord builds a record other than a call. These are rare: none of its
+// methods is worth the room that it takes when it is put into its callers.
 type smallRecord struct {
 	kind wire.Kind
 	buf  []byte
@@ -23,6 +24,7 @@ func newSmallRecord(kind wire.Kind, room int) *smallRecord {
 }
 
 //go:norace
+//go:noinline
 func (b *smallRecord) extend(n int) []byte {
 	l := len(b.buf)
 	if l+n > cap(b.buf) {
@@ -35,12 +37,15 @@ func (b *smallRecord) extend(n int) []byte {
 }
 
 //go:norace
+//go:noinline
 func (b *smallRecord) u32(v uint32) { binary.LittleEndian.PutUint32(b.extend(4), v) }
 
 //go:norace
+//go:noinline
 func (b *smallRecord) u64(v uint64) { binary.LittleEndian.PutUint64(b.extend(8), v) }
 
 //go:norace
+//go:noinline
 func (b *smallRecord) text(s string) {
 	b.u32(uint32(len(s)))
 	copyString(b.extend(len(s)), s)

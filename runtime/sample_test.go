@@ -143,3 +143,96 @@ func TestErrorsOfCallsLeftOut(t *testing.T) {
 		t.Errorf("a call without a clock took %d from %d", i.took, i.start)
 	}
 }
+
+// What README.md, docs/limits.md and docs/control.md say of sampling, a sentence a case.
+func TestSampleSentences(t *testing.T) {
+	fail := func() error { return errNegative }
+	boom := func() error { panic("boom") }
+	calm := func(f func()) {
+		defer func() { recover() }()
+		f()
+	}
+	// Each makes calls of a and of b; want says how many of them have a record.
+	tests := []struct {
+		sentence     string
+		calls        func(a, b uint64)
+		wantA, wantB int
+	}{
+		{"errors are recorded whatever rate says", func(a, b uint64) {
+			record(a, "rate=1/s", 1, nothing)
+			for range 5 {
+				record(a, "rate=1/s", 1, fail)
+			}
+			record(b, "rate=1/s", 1, nothing)
+		}, 6, 1},
+		{"errors are recorded whatever slow says", func(a, b uint64) {
+			record(a, "slow=1h", 1, fail)
+			record(b, "slow=1h", 1, nothing)
+		}, 1, 0},
+		{"panics are recorded whatever sample, rate and slow say", func(a, b uint64) {
+			calm(func() { record(a, "sample=0 slow=1h", 1, boom) })
+			for range 3 {
+				calm(func() { record(b, "rate=1/s", 1, boom) })
+			}
+		}, 1, 3},
+		{"a call below one that was left out is left out with it, whatever its own sample says", func(a, b uint64) {
+			record(a, "sample=0", 1, func() error { return record(b, "sample=1", 1, nothing) })
+		}, 0, 0},
+		{"a call that was left out in the middle takes what it calls with it", func(a, b uint64) {
+			middle := newKey()
+			record(a, "", 1, func() error {
+				return record(middle, "sample=0", 1, func() error { return record(b, "", 1, nothing) })
+			})
+		}, 1, 0},
+		{"an error below a call that was left out is recorded, and no call without one", func(a, b uint64) {
+			record(a, "sample=0", 1, func() error {
+				record(b, "", 1, fail)
+				return record(b, "", 1, nothing)
+			})
+		}, 0, 1},
+		{"slow leaves out a call and not what it calls", func(a, b uint64) {
+			record(a, "slow=1h", 1, func() error { return record(b, "", 1, nothing) })
+		}, 0, 1},
+		{"a goroutine that a call starts which was left out is left out with it", func(a, b uint64) {
+			record(a, "sample=0", 1, func() error {
+				done := make(chan struct{})
+				monitor.Go(func() { record(b, "", 1, nothing); close(done) })
+				<-done
+				return nil
+			})
+		}, 0, 0},
+		{"so is what such a call hands over", func(a, b uint64) {
+			jobs, done := make(chan monitor.Origin, 1), make(chan struct{})
+			record(a, "sample=0", 1, func() error { jobs <- monitor.Here(); return nil })
+			go func() {
+				defer close(done)
+				defer (<-jobs).Join().Leave()
+				record(b, "", 1, nothing)
+			}()
+			<-done
+		}, 0, 0},
+		{"sample=0 keeps no call but those that fail", func(a, b uint64) {
+			for range 20 {
+				record(a, "sample=0", 1, nothing)
+			}
+			record(b, "sample=0", 1, fail)
+		}, 0, 1},
+		{"sample=1 keeps every call", func(a, b uint64) {
+			for range 20 {
+				record(a, "sample=1", 1, nothing)
+			}
+		}, 20, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.sentence, func(t *testing.T) {
+			a, b := newKey(), newKey()
+			r := recording(t, monitor.Options{}, func() { tt.calls(a, b) })
+			if n := len(r.of(a)); n != tt.wantA {
+				t.Errorf("%d records of the first function, want %d", n, tt.wantA)
+			}
+			if n := len(r.of(b)); n != tt.wantB {
+				t.Errorf("%d records of the second function, want %d", n, tt.wantB)
+			}
+		})
+	}
+}
