@@ -4,4 +4,4 @@ package main
 
 func timestamp() int64 { return 0 }
 
-const hasTimestamp = false
+func usesTimestamp() bool { return false }

@@ -210,6 +210,19 @@ func TestFullDiskAtStart(t *testing.T) {
 	said(t, stderr, "nothing is recorded")
 }
 
+// A folder that cannot be written from the start.
+func TestReadOnlyAtStart(t *testing.T) {
+	dir := smallDisk(t, "1m")
+	if out, err := exec.Command("mount", "-o", "remount,ro", dir).CombinedOutput(); err != nil {
+		t.Skipf("it cannot be made read-only: %v: %s", err, out)
+	}
+	stdout, stderr := child(t, "one call", "MONITOR_SPOOL="+dir)
+	if stdout != "goroutines 1\n" {
+		t.Errorf("standard output: %q", stdout)
+	}
+	said(t, stderr, "read-only file system; nothing is recorded")
+}
+
 // What can happen to a spool while a program runs. Its output and its exit code
 // are those of a program that nobody records; the calls that were not kept are
 // counted and said.
