@@ -15,6 +15,7 @@ var sums = []struct {
 	{"monitor_rollups_10s", "start_s", 1e9, false},
 	{"monitor_edges_pending", "start_s", 1e9, false},
 	{"monitor_open_calls", "seen_ns", 1, false},
+	{"monitor_figures", "at_ns", 1, false},
 	{"monitor_rollups_60s", "start_s", 1e9, true},
 	{"monitor_edges_60s", "start_s", 1e9, true},
 }

@@ -15,7 +15,7 @@ CREATE TABLE monitor_figures (
 	gc_cycles       INTEGER, -- since the process started
 	gc_pause_ns     INTEGER, -- sum since the process started
 	gc_pause_max_ns INTEGER, -- the longest since the figures before
-	PRIMARY KEY (run_id, at_ns)
+	PRIMARY KEY (at_ns, run_id)
 ) WITHOUT ROWID;
 
 CREATE VIEW process_figures AS
