@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/monitorgen/monitorgen/dashboard"
+	"github.com/monitorgen/monitorgen/export"
+	"github.com/monitorgen/monitorgen/sink/control"
+	"github.com/monitorgen/monitorgen/sink/spool"
+	"github.com/monitorgen/monitorgen/sink/sqlite/query"
+)
+
+// programs are what the dashboard knows of running programs, and changes: by the
+// spool that goes with its database.
+type programs struct {
+	env   *env
+	db    *query.DB
+	spool string
+}
+
+func (e *env) programs(db *query.DB) *programs { return &programs{e, db, e.spoolOf(db.Path())} }
+
+// Controlled returns what is recorded of each function.
+func (p *programs) Controlled(ctx context.Context) ([]dashboard.Controlled, error) {
+	report, err := p.env.controllable(ctx, p.db.Path(), p.spool)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]dashboard.Controlled, len(report.Functions))
+	for i, f := range report.Functions {
+		all[i] = dashboard.Controlled{Process: f.Process, Package: f.Package, Name: f.Name, Group: f.Group, Mode: f.Level, Sample: f.Sample, Set: f.Set}
+	}
+	return all, nil
+}
+
+// Control changes the functions of the processes that are named.
+func (p *programs) Control(ctx context.Context, changes []dashboard.ControlChange) error {
+	report, err := p.env.controllable(ctx, p.db.Path(), p.spool)
+	if err != nil {
+		return err
+	}
+	orders := make([]controlOrder, len(changes))
+	for i, c := range changes {
+		orders[i] = controlOrder{sample: c.Sample, reset: c.Mode == "reset"}
+		if c.Mode == "" || c.Mode == "reset" {
+			continue
+		}
+		level, err := control.ParseLevel(c.Mode)
+		if err != nil {
+			return err
+		}
+		orders[i].level = &level
+	}
+	_, err = control.Change(p.spool, func(s *control.Settings) {
+		for i, c := range changes {
+			orders[i].apply(s, report.named(c.Process))
+		}
+	})
+	return err
+}
+
+// named returns the functions of a process name, which those of several packages
+// may share.
+func (r *controlReport) named(process string) (some []*controlEntry) {
+	for _, f := range r.Functions {
+		if f.Process == process {
+			some = append(some, f)
+		}
+	}
+	return some
+}
+
+// open returns the calls that the running processes are in, of those that the
+// database knows.
+func (p *programs) open(ctx context.Context) ([]export.Call, error) {
+	runs, err := spool.OpenNow(p.spool)
+	if len(runs) == 0 {
+		return []export.Call{}, err
+	}
+	ids, err := p.numbers(ctx, "SELECT uuid, run_id FROM runs WHERE ended IS NULL")
+	if err != nil {
+		return nil, err
+	}
+	functions, err := p.numbers(ctx, "SELECT process, max(function_id) FROM functions GROUP BY process")
+	if err != nil {
+		return nil, err
+	}
+	now, calls := time.Now(), []export.Call{}
+	for _, r := range runs {
+		id, known := ids[r.Info.ID]
+		if !known {
+			continue // nobody has drained it yet
+		}
+		for i := range r.Open.Calls {
+			c := openCall(&r.Open.Calls[i], id, now)
+			c.Function = functions[c.Process]
+			calls = append(calls, export.NewCall(c, false))
+		}
+	}
+	return calls, nil
+}
+
+// numbers returns the rows of a statement: a name and a number each.
+func (p *programs) numbers(ctx context.Context, statement string) (map[string]int64, error) {
+	table, err := p.db.SQL(ctx, statement, 1<<20)
+	if err != nil {
+		return nil, fmt.Errorf("open calls: %w", err)
+	}
+	numbers := map[string]int64{}
+	for _, row := range table.Rows {
+		name, _ := row[0].(string)
+		numbers[name], _ = row[1].(int64)
+	}
+	return numbers, nil
+}
+
+// openCall is an open call as the database would have it.
+func openCall(c *spool.Call, run int64, now time.Time) *query.Call {
+	start := time.Unix(0, c.Start).UTC()
+	call := &query.Call{
+		ID: query.CallID{Run: run, Call: int64(c.ID)}, Parent: int64(c.Parent), Trace: int64(c.Trace),
+		Depth: int64(c.Depth), Goroutine: int64(c.Goroutine), Process: c.Function.Process, Group: c.Function.Group,
+		Start: start, Duration: max(0, now.Sub(start)), Open: true,
+	}
+	for _, a := range newOpenEntry(c, call.Duration).Arguments {
+		text, _ := a.Value.(json.RawMessage)
+		call.Arguments = append(call.Arguments, query.Value{Name: a.Name, Type: a.Type, JSON: text})
+	}
+	return call
+}
