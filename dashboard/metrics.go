@@ -41,6 +41,12 @@ type processRow struct {
 	Run     int64  `json:"run"`
 	PID     int64  `json:"pid"`
 	Program string `json:"program"`
+
+	At         moment   `json:"at_ns"` // of the figures; null without
+	CPU        *float64 `json:"cpu"`   // processors in use
+	RSS        *int64   `json:"rss_bytes"`
+	Heap       *int64   `json:"heap_bytes"`
+	Goroutines *int64   `json:"goroutines"`
 }
 
 type clientsRow struct {
@@ -83,9 +89,16 @@ func (s *Server) metrics(ctx context.Context) (*metricsAnswer, error) {
 		return nil, err
 	}
 	for _, run := range runs {
-		if !run.Ended {
-			m.Processes = append(m.Processes, processRow{Run: run.ID, PID: run.PID, Program: run.Program})
+		if run.Ended {
+			continue
 		}
+		row := processRow{Run: run.ID, PID: run.PID, Program: run.Program}
+		if f, err := s.repo.Figures(ctx, run.ID); err != nil {
+			return nil, err
+		} else if f != nil {
+			row.At, row.CPU, row.RSS, row.Heap, row.Goroutines = moment(f.At), f.CPU, f.RSS, f.Heap, f.Goroutines
+		}
+		m.Processes = append(m.Processes, row)
 	}
 	if len(m.Processes) > 0 && m.LastWrite != 0 {
 		lag := max(now.UnixNano()-int64(m.LastWrite), 0)

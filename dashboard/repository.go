@@ -32,6 +32,7 @@ type Repository interface {
 	AllFunctions(ctx context.Context) ([]query.Function, error)
 	FunctionByID(ctx context.Context, id int64) (*query.Function, error)
 	Runs(ctx context.Context) ([]query.Run, error)
+	Figures(ctx context.Context, run int64) (*query.Figures, error)
 	Drops(ctx context.Context) (map[int64]int64, error)
 	SinkStats(ctx context.Context) ([]query.Stat, error)
 

@@ -80,7 +80,8 @@ func (e *env) record(ctx context.Context, g *goLine, run func(environ []string) 
 	}
 	// Gone if it is empty; processes that still run keep theirs.
 	_ = os.Remove(spool)
-	e.printSummary(ctx, db, session, drainer.Stats().Sessions[session])
+	// Also after an interrupt: what was recorded until then is there.
+	e.printSummary(context.WithoutCancel(ctx), db, session, drainer.Stats().Sessions[session])
 	if page != nil && ctx.Err() == nil {
 		fmt.Fprintf(e.stderr, "monitorgen: the page stays at %s until an interrupt\n", page.url)
 		<-ctx.Done()
