@@ -68,6 +68,7 @@ func Desk(server string) ([]Page, error) {
 		{"errors", "/errors", "limit"},
 		{"error", "/errors/" + errs.Rows[0].Fingerprint, "What they were called with"},
 		{"compare", "/compare", "Δ p95"},
+		{"alerts", "/alerts", "History"},
 		{"sql", "/sql?sql=" + url.QueryEscape("SELECT process, count(*) AS calls, sum(status = 'ERR') AS errors, round(avg(duration_ms), 4) AS mean_ms\nFROM process_trace GROUP BY process ORDER BY calls DESC"), "mean_ms"},
 		{"runs", "/runs", "desk"},
 		{"settings", "/settings", "Colours"},

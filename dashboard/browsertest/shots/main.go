@@ -71,7 +71,8 @@ func run(ctx context.Context, dir string, names []string) error {
 	return nil
 }
 
-// serveDesk records the example twice, for comparing, and serves it.
+// serveDesk records the example several times, so that there is a course of
+// time and something to compare, and serves it.
 func serveDesk(ctx context.Context) (string, func(), error) {
 	work, err := os.MkdirTemp("", "monitorgen-shots")
 	if err != nil {
@@ -86,7 +87,7 @@ func serveDesk(ctx context.Context) (string, func(), error) {
 		return fail(err)
 	}
 	database := filepath.Join(work, "desk.db")
-	for _, rounds := range []string{"20", "40"} {
+	for _, rounds := range []string{"5", "8", "12", "20", "9", "14", "25", "18"} {
 		if err := tool.Record(ctx, database, "./examples/desk", "-rounds", rounds); err != nil {
 			return fail(err)
 		}

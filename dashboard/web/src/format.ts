@@ -99,6 +99,11 @@ export function shortName(process: string): string {
   return process.slice(process.lastIndexOf('/') + 1)
 }
 
+/** Where a function is, by its package: the folder of the build says nothing elsewhere. */
+export function place(pkg: string, file: string, line: number): string {
+  return pkg + '/' + file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1) + ':' + line
+}
+
 /** One of eight hues for a group's name, always the same. */
 export function hue(name: string): number {
   let hash = 2166136261
