@@ -12,7 +12,4 @@ export default defineConfig({
     reportCompressedSize: false,
     sourcemap: false,
   },
-  server: {
-    proxy: { '/api': { target: process.env.MONITORGEN ?? 'http://127.0.0.1:7070', ws: true, changeOrigin: true } },
-  },
 })
