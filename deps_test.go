@@ -37,6 +37,8 @@ var rules = []rule{
 		"tests of users link it"},
 	{"sink/control", not(module+"/rewrite", module+"/runtime", "modernc.org", "database/sql"),
 		"whoever changes settings, command or dashboard, brings its own idea of a store"},
+	{"sink/status", only(module + "/sink/internal/flock"),
+		"whoever reads a database may want to know how it is being filled"},
 	{"sink", not(module+"/rewrite", "modernc.org", "database/sql"),
 		"stores are chosen by who starts it"},
 	{"sink/sqlite", not(module+"/rewrite", module+"/cmd"),

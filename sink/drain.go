@@ -23,8 +23,9 @@ type drain struct {
 	quarantined int   // damaged segments that no batch has told of yet
 }
 
-// store brings all that the run has published so far into the Store.
-func (r *drain) store(ctx context.Context) error {
+// store brings what the run has published so far into the Store, as far as next
+// gives it: spool.Run.Next or NextError.
+func (r *drain) store(ctx context.Context, next func(*spool.Run, *spool.Record) error) error {
 	if err := r.poll(); err != nil {
 		return err
 	}
@@ -37,7 +38,7 @@ func (r *drain) store(ctx context.Context) error {
 		}
 	}
 	for {
-		more, err := r.storeBatch(ctx)
+		more, err := r.storeBatch(ctx, next)
 		if err != nil || !more {
 			return err
 		}
@@ -72,7 +73,7 @@ func (r *drain) ready() bool {
 // introduce makes the run known to the Store and goes to where it left off.
 func (r *drain) introduce(ctx context.Context) error {
 	info, _ := r.run.Info()
-	id, positions, err := r.drainer.options.Store.Run(ctx, &info)
+	id, positions, err := r.drainer.store.Run(ctx, &info)
 	if err != nil {
 		return err
 	}
@@ -87,18 +88,18 @@ func (r *drain) introduce(ctx context.Context) error {
 }
 
 // storeBatch stores one batch; more says that there is another.
-func (r *drain) storeBatch(ctx context.Context) (more bool, err error) {
+func (r *drain) storeBatch(ctx context.Context, next func(*spool.Run, *spool.Record) error) (more bool, err error) {
 	b := &r.drainer.batch
 	b.reset(r.id)
-	counts, more, stop := r.fill(b)
+	counts, more, stop := r.fill(b, next)
 	if f, ok := r.askIdle(); ok {
 		b.Figures = append(b.Figures, f)
 	}
 	b.Positions = append(b.Positions, r.run.Positions()...)
 	b.Quarantined = r.quarantined
 	b.Bytes = r.run.BytesRead() - r.stored
-	if !b.empty() {
-		if err := r.drainer.options.Store.Write(ctx, b); err != nil {
+	if !b.empty() || r.drainer.store.closedAgain() {
+		if err := r.drainer.store.Write(ctx, b); err != nil {
 			r.letGo()
 			return false, err
 		}
@@ -118,11 +119,11 @@ func (r *drain) storeBatch(ctx context.Context) (more bool, err error) {
 
 // fill reads records into the batch until it is full, or there is nothing more
 // to read, or something stops it.
-func (r *drain) fill(b *Batch) (counts Counts, full bool, stop error) {
+func (r *drain) fill(b *Batch, next func(*spool.Run, *spool.Record) error) (counts Counts, full bool, stop error) {
 	var record spool.Record
 	text := 0
 	for len(b.Calls) < r.drainer.options.BatchSize && text < maxBatchText {
-		err := r.run.Next(&record)
+		err := next(r.run, &record)
 		if errors.Is(err, io.EOF) {
 			return counts, false, nil
 		}
@@ -179,7 +180,7 @@ func (r *drain) finish(ctx context.Context) error {
 		}
 		open.SeenAt(r.seenAlive, spool.SignReader)
 		b := &Batch{Run: r.id, Quarantined: r.quarantined, Ended: true, Open: open}
-		if err := r.drainer.options.Store.Write(ctx, b); err != nil {
+		if err := r.drainer.store.Write(ctx, b); err != nil {
 			r.letGo()
 			return err
 		}

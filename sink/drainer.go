@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/monitorgen/monitorgen/sink/spool"
+	"github.com/monitorgen/monitorgen/sink/status"
 )
 
 // Defaults of DrainerOptions.
@@ -26,10 +23,14 @@ const maxBatchText = 32 << 20
 
 // DrainerOptions configure a Drainer. Spool and Store are needed.
 type DrainerOptions struct {
-	Spool     string        // folder of the runs; it need not exist yet
+	Spool string // folder of the runs; it need not exist yet
+	// Folders, where set, gives at each pass the folders of runs, in place of
+	// Spool. The status is shown in Spool all the same.
+	Folders   func() ([]string, error)
 	Store     Store         // stays open
 	Interval  time.Duration // between two passes; 0 is DefaultInterval
 	BatchSize int           // calls per transaction at most; 0 is DefaultBatchSize
+	Breaker   BreakerOptions
 	// Logger takes what is worth saying. nil: errors go to standard error, a
 	// line each, the same one at most once a minute, and the rest nowhere.
 	Logger *slog.Logger
@@ -45,20 +46,30 @@ type DrainerOptions struct {
 // drainer reads a run at a time: one that finds another at work leaves the run
 // to it and looks again at the next pass.
 //
+// A Store that fails several times in a row is left alone for a while
+// (BreakerOptions). When it takes calls again, failed ones of all runs come
+// before all others. How the Drainer does is shown in the spool folder (package
+// status), and counted in the Store.
+//
 // Run and Once must not be called at the same time.
 type Drainer struct {
 	options  DrainerOptions
+	store    *guarded
 	log      *slog.Logger
 	complain *complaints
+	health   health
 
 	pass  chan struct{} // holds a token while a run is worked on
-	runs  map[string]*drain
+	runs  map[place]*drain
 	seen  map[string]bool // runs that are counted
 	batch Batch           // the memory of the batch at work
 
 	mu    sync.Mutex
 	stats Stats
 }
+
+// place is where a run is.
+type place struct{ folder, id string }
 
 // NewDrainer returns a Drainer that has not started.
 func NewDrainer(o DrainerOptions) *Drainer {
@@ -68,11 +79,14 @@ func NewDrainer(o DrainerOptions) *Drainer {
 	if o.BatchSize <= 0 {
 		o.BatchSize = DefaultBatchSize
 	}
-	d := &Drainer{options: o, log: o.Logger, pass: make(chan struct{}, 1), runs: map[string]*drain{}, seen: map[string]bool{}}
+	o.Breaker = o.Breaker.withDefaults()
+	d := &Drainer{options: o, log: o.Logger, pass: make(chan struct{}, 1), runs: map[place]*drain{}, seen: map[string]bool{}}
 	if d.log == nil {
-		d.log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		d.log = slog.New(slog.DiscardHandler)
 	}
 	d.complain = newComplaints(o.Logger)
+	d.health.init(o.Spool)
+	d.store = guard(o.Store, o.Breaker, d.breakerChanged)
 	d.stats.Sessions = map[string]Counts{}
 	return d
 }
@@ -90,17 +104,19 @@ func (d *Drainer) Stats() Stats {
 // pass.
 func (d *Drainer) Run(ctx context.Context) error {
 	defer d.release()
+	d.health.show()
 	tick := time.NewTicker(d.options.Interval)
 	defer tick.Stop()
 	for {
 		next := time.Now().Add(d.options.Interval)
-		if err := d.drainAll(ctx); err != nil && ctx.Err() == nil {
+		if err := d.drainAll(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, ErrCircuitOpen) {
 			d.complain.about(err)
 		}
 		for d.maintainInTurn(ctx) && time.Now().Before(next) {
 		}
 		select {
 		case <-ctx.Done():
+			d.store.forceOnce()
 			return d.drainAll(context.WithoutCancel(ctx))
 		case <-tick.C:
 		}
@@ -112,6 +128,7 @@ func (d *Drainer) Run(ctx context.Context) error {
 // The error joins those of the runs that failed; the other runs are stored.
 func (d *Drainer) Once(ctx context.Context) (Stats, error) {
 	defer d.release()
+	d.health.show()
 	err := d.drainAll(ctx)
 	for d.maintainInTurn(ctx) {
 	}
@@ -145,130 +162,13 @@ func (d *Drainer) maintainInTurn(ctx context.Context) bool {
 func (d *Drainer) release() {
 	d.pass <- struct{}{}
 	defer d.unlock()
-	for id, r := range d.runs {
+	for at, r := range d.runs {
 		if r.run != nil {
 			r.run.Close()
 		}
-		delete(d.runs, id)
+		delete(d.runs, at)
 	}
-}
-
-// lock waits for the turn to work on a run.
-func (d *Drainer) lock(ctx context.Context) error {
-	select {
-	case d.pass <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (d *Drainer) unlock() { <-d.pass }
-
-// yield lets one who waits for its turn go first: a flush of our own run need
-// not wait until all that a dead one left is stored.
-func (d *Drainer) yield() {
-	d.unlock()
-	d.pass <- struct{}{}
-}
-
-// drainAll makes one pass.
-func (d *Drainer) drainAll(ctx context.Context) error {
-	ids, err := spool.List(d.options.Spool)
-	if err != nil {
-		return err
-	}
-	if d.options.own != nil {
-		if i := slices.IndexFunc(ids, d.options.own); i > 0 {
-			ids[0], ids[i] = ids[i], ids[0] // what others left can wait
-		}
-	}
-	var failed []error
-	busy := 0
-	for _, id := range ids {
-		err := d.drainOne(ctx, id)
-		switch {
-		case err == nil:
-		case errors.Is(err, spool.ErrBusy):
-			busy++
-		default:
-			failed = append(failed, err)
-		}
-		if ctx.Err() != nil {
-			return errors.Join(append(failed, ctx.Err())...)
-		}
-	}
-	d.mu.Lock()
-	d.stats.Busy, d.stats.Failed = busy, len(failed)
-	d.mu.Unlock()
-	return errors.Join(failed...)
-}
-
-// drainOne is drainRun in its turn.
-func (d *Drainer) drainOne(ctx context.Context, id string) error {
-	if err := d.lock(ctx); err != nil {
-		return err
-	}
-	defer d.unlock()
-	return d.drainRun(ctx, id)
-}
-
-// drainRun stores what one run has published.
-func (d *Drainer) drainRun(ctx context.Context, id string) error {
-	r, err := d.open(id)
-	if r == nil || err != nil {
-		return err
-	}
-	if r.alive, err = r.run.Alive(); err != nil {
-		return err
-	}
-	if r.alive {
-		r.seenAlive = time.Now().UnixNano()
-	}
-	if err := r.store(ctx); err != nil {
-		return fmt.Errorf("drain run %s: %w", id, err)
-	}
-	if r.alive {
-		return nil
-	}
-	if err := r.finish(ctx); err != nil {
-		return fmt.Errorf("end run %s: %w", id, err)
-	}
-	delete(d.runs, id)
-	return nil
-}
-
-// open returns the work on a run, with its lock; nil for one that is not ours.
-func (d *Drainer) open(id string) (*drain, error) {
-	r := d.runs[id]
-	if r != nil && r.run != nil {
-		return r, nil
-	}
-	if skip, err := d.leave(id); skip || err != nil {
-		return nil, err
-	}
-	run, err := spool.Open(d.options.Spool, id)
-	if errors.Is(err, fs.ErrNotExist) {
-		delete(d.runs, id) // another drainer removed it after List
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if r == nil {
-		r = &drain{drainer: d}
-		d.runs[id] = r
-	}
-	r.run, r.known, r.stored = run, false, 0
-	return r, nil
-}
-
-// leave reports whether the run of another living process is left to it.
-func (d *Drainer) leave(id string) (bool, error) {
-	if d.options.own == nil || d.options.own(id) {
-		return false, nil
-	}
-	return spool.Alive(d.options.Spool, id)
+	d.health.hide()
 }
 
 // count adds to the statistics of a session, and tells Progress.
@@ -281,5 +181,14 @@ func (d *Drainer) count(session string, c Counts) {
 	d.mu.Unlock()
 	if d.options.Progress != nil {
 		d.options.Progress(d.Stats())
+	}
+}
+
+// breakerChanged is told of the sums at each change of the circuit breaker.
+func (d *Drainer) breakerChanged(sum Breaker, last error) {
+	d.health.breaker(sum, last)
+	d.log.Warn("circuit breaker", "state", sum.State, "opened", sum.Opened, "failures", sum.Failures, "open", sum.Open, "error", last)
+	if sum.State == status.Open && d.options.Logger == nil {
+		d.complain.about(fmt.Errorf("%w; tried again every %v", ErrCircuitOpen, d.options.Breaker.Timeout))
 	}
 }

@@ -27,6 +27,7 @@ type Options struct {
 	Store    Store         // closed by Close, also when Start fails
 	Spool    string        // folder of this program's runs; made when it is not there
 	Interval time.Duration // between two passes; 0 is DefaultInterval
+	Breaker  BreakerOptions
 	// Signals that end the program: on one of them the Sink is closed, and then
 	// the signal is sent again without us listening, so that the program ends as
 	// it would have. Leave out signals that the program itself listens to: it
@@ -95,7 +96,7 @@ func start(ctx context.Context, o Options, record recorder) (_ *Sink, err error)
 	}
 	s.done = make(chan struct{})
 	s.drainer = NewDrainer(DrainerOptions{
-		Spool: o.Spool, Store: o.Store, Interval: o.Interval, Logger: o.Logger,
+		Spool: o.Spool, Store: o.Store, Interval: o.Interval, Breaker: o.Breaker, Logger: o.Logger,
 		own: func(id string) bool { return id == record.RunID() },
 	})
 	s.close = sync.OnceValue(s.shutDown)

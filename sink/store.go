@@ -46,6 +46,7 @@ type Batch struct {
 	Quarantined int              // damaged segments that were taken away
 	Bytes       int64            // of spool that Calls and Drops took
 	Ended       bool             // nothing more will come: the positions may go
+	Breaker     Breaker          // what the Drainer's circuit breaker did since the last Batch
 	// Open are the calls that the process had open when it ended. They come with
 	// Ended, perhaps more than once, and one of them may be among the calls that
 	// are stored: then it is not open.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
+	"github.com/monitorgen/monitorgen/sink/internal/flock"
 )
 
 // QuarantineFolder is where damaged segments go, within the spool folder.
@@ -54,7 +55,7 @@ func Alive(spool, id string) (bool, error) {
 		return true, fmt.Errorf("probe run: %w", err)
 	}
 	defer f.Close()
-	free, err := tryLock(f, false)
+	free, err := flock.Try(f, false)
 	if err != nil {
 		return true, fmt.Errorf("probe run: %w", err)
 	}
@@ -64,7 +65,7 @@ func Alive(spool, id string) (bool, error) {
 // takeLock locks the file, and makes sure that it is still the one at path: the
 // reader before us may have removed the run.
 func takeLock(lock *os.File, path string) error {
-	ok, err := tryLock(lock, true)
+	ok, err := flock.Try(lock, true)
 	if err != nil {
 		return err
 	}

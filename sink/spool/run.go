@@ -175,9 +175,17 @@ type Record struct {
 // before reading goes on: what came before it should be stored first. A stream
 // that cannot be read does not stop the others: its error takes the place of
 // io.EOF at the end.
-func (r *Run) Next(out *Record) error {
+func (r *Run) Next(out *Record) error { return r.next(out, false) }
+
+// NextError is Next for the error lane alone.
+func (r *Run) NextError(out *Record) error { return r.next(out, true) }
+
+func (r *Run) next(out *Record, errorsAlone bool) error {
 	for r.current < len(r.streams) {
 		s := r.streams[r.current]
+		if errorsAlone && s.at.Lane != wire.LaneError {
+			break
+		}
 		record, err := s.next()
 		if err == io.EOF {
 			r.current++

@@ -14,12 +14,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
 	"github.com/monitorgen/monitorgen/sink"
 	"github.com/monitorgen/monitorgen/sink/internal/spooltest"
 	"github.com/monitorgen/monitorgen/sink/spool"
 	"github.com/monitorgen/monitorgen/sink/sqlite/schema"
+	"github.com/monitorgen/monitorgen/sink/status"
 )
 
 func openStore(t testing.TB, path string) *Store {
@@ -505,4 +507,24 @@ func TestContextEndsInTransaction(t *testing.T) {
 	if ended < 3 {
 		t.Errorf("the context ended in %d transactions", ended)
 	}
+}
+
+func TestBreakerIsCounted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.db")
+	s := openStore(t, path)
+	run, _, err := s.Run(context.Background(), &spool.Info{ID: "0123"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []sink.Breaker{
+		{State: status.HalfOpen, Opened: 2, Failures: 7},
+		{},
+		{State: status.Closed, Failures: 1, Open: 1500 * time.Millisecond},
+	} {
+		if err := s.Write(context.Background(), &sink.Batch{Run: run, Breaker: b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantRows(t, reader(t, path), "SELECT name, value FROM sink_stats WHERE run_id IS NULL AND name LIKE 'breaker%' ORDER BY name",
+		[]string{"breaker_failures", "8"}, []string{"breaker_open_ms", "1500"}, []string{"breaker_opened", "2"}, []string{"breaker_state", "0"})
 }

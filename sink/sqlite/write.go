@@ -274,6 +274,9 @@ func (s *Store) writeCounts(ctx context.Context, b *sink.Batch, duplicates int) 
 	if err := s.writeLanes(ctx, b); err != nil {
 		return err
 	}
+	if err := s.writeBreaker(ctx, b); err != nil {
+		return err
+	}
 	_, err := s.conn.ExecContext(ctx, "INSERT OR REPLACE INTO monitor_stats (run_id, name, value) VALUES (0, 'last_write_ns', ?)", time.Now().UnixNano())
 	if err != nil {
 		return fmt.Errorf("write counts: %w", err)

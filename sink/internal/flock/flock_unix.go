@@ -1,6 +1,6 @@
 //go:build unix
 
-package spool
+package flock
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// tryLock takes a lock on f without waiting: exclusive, or shared.
-func tryLock(f *os.File, exclusive bool) (bool, error) {
+// Try takes a lock on f without waiting: exclusive, or shared.
+func Try(f *os.File, exclusive bool) (bool, error) {
 	how := syscall.LOCK_SH
 	if exclusive {
 		how = syscall.LOCK_EX
