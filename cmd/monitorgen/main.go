@@ -73,6 +73,7 @@ func commands() []command {
 		{"retention", "what a database keeps and what goes; -now takes it away", runRetention},
 		{"control", "what running programs record, shown and changed", runControl},
 		{"open", "the calls that running programs are in at this moment", runOpen},
+		{"agent", "store what all recorded processes of this host record", runAgent},
 		{"recover", "bring in what a killed process left in its spool", runRecover},
 		{"help", "this text, or that of a command", runHelp},
 	}

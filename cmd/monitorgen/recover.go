@@ -69,15 +69,13 @@ func (e *env) recover(ctx context.Context, db, dir string, runs []string) int {
 		return e.failQuery(db, err)
 	}
 	defer store.Close()
-	options := sink.DrainerOptions{Spool: dir, Store: store}
-	if terminal(e.stderr) {
-		options.Progress = func(s sink.Stats) { fmt.Fprintf(e.stderr, "\r%s", plural(s.Calls, "call")) }
-	}
+	shown := e.progress()
+	options := sink.DrainerOptions{Spool: dir, Store: store, Progress: func(s sink.Stats) {
+		shown.say("%s of %s, %s MiB of the spool", plural(s.Calls, "call"), plural(int64(s.Runs), "process"), withCommas(s.Bytes>>20))
+	}}
 	alive := living(dir, runs)
 	stats, err := sink.NewDrainer(options).Once(ctx)
-	if options.Progress != nil && stats.Calls > 0 {
-		fmt.Fprint(e.stderr, "\r\x1b[K")
-	}
+	shown.end()
 	e.printRecovered(db, dir, stats)
 	for _, id := range alive {
 		fmt.Fprintf(e.stdout, "run %s is still running: what it records from now on stays in %s\n", id, e.shortPath(dir))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/monitorgen/monitorgen/internal/wire"
 	"github.com/monitorgen/monitorgen/sink/internal/flock"
+	"github.com/monitorgen/monitorgen/sink/internal/owned"
 )
 
 // QuarantineFolder is where damaged segments go, within the spool folder.
@@ -35,6 +36,16 @@ func List(spool string) ([]string, error) {
 		}
 	}
 	return ids, nil
+}
+
+// Check refuses a spool folder, or that of a run, that is a symbolic link or
+// belongs to another user. A folder that does not exist gives an error that wraps
+// fs.ErrNotExist.
+func Check(folder string) error {
+	if err := owned.Check(folder); err != nil {
+		return fmt.Errorf("check spool: %w", err)
+	}
+	return nil
 }
 
 func parseID(name string) (id [16]byte, ok bool) {

@@ -50,6 +50,11 @@ func Open(spool, id string) (*Run, error) {
 	if !ok {
 		return nil, fmt.Errorf("open run %q: not the id of a run", id)
 	}
+	for _, folder := range []string{spool, filepath.Join(spool, id)} {
+		if err := Check(folder); err != nil {
+			return nil, err
+		}
+	}
 	path := filepath.Join(spool, id, wire.DrainLockFile)
 	lock, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
