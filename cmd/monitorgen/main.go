@@ -75,6 +75,7 @@ func commands() []command {
 		{"open", "the calls that running programs are in at this moment", runOpen},
 		{"agent", "store what all recorded processes of this host record", runAgent},
 		{"recover", "bring in what a killed process left in its spool", runRecover},
+		{"archive", "calls as Parquet files, in a folder or an S3 bucket, and back", runArchive},
 		{"help", "this text, or that of a command", runHelp},
 	}
 }
