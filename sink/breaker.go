@@ -74,9 +74,10 @@ func guard(store Store, o BreakerOptions, changed func(Breaker, error)) *guarded
 	return g
 }
 
-// interrupted tells the end of a context from a failure of the Store.
+// interrupted tells what is not a failure of the Store: the end of a context, and
+// a run that it has to be told of again.
 func interrupted(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUnknownRun)
 }
 
 // became follows the circuit, which waits meanwhile.

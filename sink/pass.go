@@ -103,13 +103,18 @@ func (d *Drainer) each(ctx context.Context, places []place, work func(context.Co
 	return busy, failed
 }
 
-// inTurn works on a run when nobody else does.
+// inTurn works on a run when nobody else does, and again if the Store has
+// forgotten it.
 func (d *Drainer) inTurn(ctx context.Context, work func() error) error {
 	if err := d.lock(ctx); err != nil {
 		return err
 	}
 	defer d.unlock()
-	return work()
+	err := work()
+	if errors.Is(err, ErrUnknownRun) {
+		err = work()
+	}
+	return err
 }
 
 // drainOne is drainRun in its turn, for a run in the folder Spool.

@@ -2,12 +2,17 @@ package sink
 
 import (
 	"context"
+	"errors"
 
 	"github.com/monitorgen/monitorgen/sink/spool"
 )
 
 // RunID is a Store's own number of a run.
 type RunID int64
+
+// ErrUnknownRun says that a Store does not know a run, or not any more: it has
+// to be made known by Run.
+var ErrUnknownRun = errors.New("the store does not know the run")
 
 // Store keeps calls. Its methods are not called at the same time.
 //

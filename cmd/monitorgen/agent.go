@@ -94,7 +94,7 @@ func (e *env) agent(ctx context.Context, a *agentFlags) int {
 	if err := os.MkdirAll(filepath.Dir(db), 0o700); err != nil {
 		return e.failf("make the database's folder: %v", err)
 	}
-	store, err := sqlite.Open(ctx, db)
+	store, err := sqlite.Keep(ctx, db, sqlite.KeeperOptions{Check: thoroughCheck, Logger: log})
 	if err != nil {
 		return e.failQuery(db, err)
 	}
@@ -122,6 +122,9 @@ func (e *env) agent(ctx context.Context, a *agentFlags) int {
 	}
 	return exitDone
 }
+
+// thoroughCheck is how long an agent looks for damage in the database when it starts.
+const thoroughCheck = time.Minute
 
 // newLogger returns a log of lines, for people or for machines.
 func newLogger(w io.Writer, level slog.Level, asJSON bool) *slog.Logger {

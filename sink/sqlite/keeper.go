@@ -47,7 +47,7 @@ type Keeper struct {
 	file    os.FileInfo
 	log     os.FileInfo // of the file's log; nil while there is none
 	size    int64       // the largest that the file was
-	suspect bool  // the file may be damaged: look at the whole of it
+	suspect bool        // the file may be damaged: look at the whole of it
 
 	last sink.RunID
 	runs map[sink.RunID]sink.RunID // what the Drainer was told, and what it is in store
@@ -136,7 +136,7 @@ func (k *Keeper) check(ctx context.Context, store *Store) error {
 	}
 	defer stop()
 	var found string
-	err := store.conn.QueryRowContext(bounded, "PRAGMA quick_check(1)").Scan(&found)
+	err := store.conn.QueryRowContext(bounded, "PRAGMA main.quick_check(1)").Scan(&found)
 	switch {
 	case err != nil && bounded.Err() != nil && ctx.Err() == nil:
 		return nil // so far it is good
