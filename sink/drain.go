@@ -79,9 +79,9 @@ func (r *drain) introduce(ctx context.Context) error {
 	}
 	r.run.Seek(positions)
 	r.id, r.session, r.known = id, info.Session, true
-	r.drainer.log.Info("draining a run", "run", info.ID, "pid", info.PID, "program", info.Program)
 	if !r.drainer.seen[info.ID] {
 		r.drainer.seen[info.ID] = true
+		r.drainer.log.Info("draining a run", "run", info.ID, "pid", info.PID, "program", info.Program)
 		r.drainer.count(r.session, Counts{Runs: 1})
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -95,15 +96,19 @@ func (e *env) agent(ctx context.Context, a *agentFlags) int {
 		return e.failf("make the database's folder: %v", err)
 	}
 	store, err := sqlite.Keep(ctx, db, sqlite.KeeperOptions{Check: thoroughCheck, Logger: log})
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return exitDone // told to end before it began
+	case err != nil:
 		return e.failQuery(db, err)
 	}
 	defer store.Close()
 	shown := sink.SpoolOf(db) // where whoever looks at the database looks for its drainers
-	if err := os.MkdirAll(shown, 0o700); err != nil {
-		return e.failf("make the spool folder: %v", err)
+	if err := os.Mkdir(shown, 0o700); err == nil {
+		defer os.Remove(shown) // gone if it is empty
+	} else if !errors.Is(err, fs.ErrExist) {
+		log.Warn("how the agent does will not be shown", "error", err)
 	}
-	defer os.Remove(shown) // gone if it is empty
 	watched := e.watched(a, db, log)
 	drainer := sink.NewDrainer(sink.DrainerOptions{
 		Spool: shown, Folders: watched.folders, Store: store, Interval: a.interval, BatchSize: a.batch, Breaker: a.breaker, Logger: log,

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"modernc.org/sqlite"
@@ -97,7 +98,7 @@ func (k *Keeper) say(level slog.Level, what string, args ...any) {
 	for i := 0; i+1 < len(args); i += 2 {
 		text += fmt.Sprintf("; %v: %v", args[i], args[i+1])
 	}
-	fmt.Fprintln(os.Stderr, text)
+	fmt.Fprintln(os.Stderr, strings.ReplaceAll(text, "\n", " "))
 }
 
 // open opens the file, and makes it if there is none.
