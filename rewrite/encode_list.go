@@ -74,7 +74,15 @@ func (en *encoding) entries(expr string, m *types.Map) {
 	en.close("}")
 	en.stmt("%s--", n)
 	en.value(k, m.Key())
-	en.value(v, m.Elem())
+	if key, ok := m.Key().Underlying().(*types.Basic); ok && key.Kind() == types.String && holdsText(m.Elem(), nil) {
+		en.open("if e.SecretKey(%s(%s)) {", en.predeclared("string"), k)
+		en.stmt("e.Masked()")
+		en.open("} else {")
+		en.value(v, m.Elem())
+		en.close("}")
+	} else {
+		en.value(v, m.Elem())
+	}
 	en.close("}")
 	en.stmt("e.EndMap(%s)", n)
 	en.close("}")

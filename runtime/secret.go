@@ -41,6 +41,37 @@ func isSecretName(name string) bool {
 	return false
 }
 
+// secretKeyBytes is how much of a key is looked at.
+const secretKeyBytes = 256
+
+// SecretKey reports whether the value of a map that has this key is a secret: the
+// key is called as secrets are. For generated code.
+//
+//go:norace
+func (e *Encoder) SecretKey(key string) bool {
+	var plain [secretKeyBytes]byte // without what isSecretName leaves out, in lower case
+	n := 0
+	for i := 0; i < len(key) && n < len(plain); i++ {
+		c := key[i]
+		if c == '-' || c == '_' {
+			continue
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		plain[n] = c
+		n++
+	}
+	for _, word := range secretWords {
+		for i := 0; i+len(word) <= n; i++ {
+			if string(plain[i:i+len(word)]) == word {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // maskedURL masks the password of scheme://user:password@host.
 func maskedURL(text string) string {
 	from := strings.Index(text, "://")

@@ -109,6 +109,9 @@ func (sp *spool) makeFolder(root string) error {
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return err
 	}
+	if err := checkOwn(root); err != nil {
+		return err
+	}
 	hidden := filepath.Join(root, "."+sp.id)
 	if err := os.Mkdir(hidden, 0o700); err != nil {
 		return err

@@ -52,7 +52,7 @@ func TestScripts(t *testing.T) {
 				"XDG_CACHE_HOME="+filepath.Join(env.WorkDir, ".home", "cache"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"mkdb": makeDatabase, "killafter": killAfter, "takeover": takeover, "frames": sameFrames, "crashes": crashes},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"mkdb": makeDatabase, "killafter": killAfter, "takeover": takeover, "bytesin": bytesIn, "private": private, "archivetable": archiveTable, "frames": sameFrames, "crashes": crashes},
 	})
 }
 

@@ -168,13 +168,19 @@ func TestModes(t *testing.T) {
 	if _, err := a.Keep(context.Background(), recorded(t, 10), table); err != nil {
 		t.Fatal(err)
 	}
-	filepath.WalkDir(target, func(path string, d fs.DirEntry, err error) error {
-		info, err := d.Info()
-		if err != nil || info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%s has mode %v, %v", path, info.Mode(), err)
+	err = filepath.WalkDir(target, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
 		}
-		return nil
+		info, err := d.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
 	})
+	if err != nil {
+		t.Error(err)
+	}
 	link := target + "-link"
 	if err := os.Symlink(target, link); err != nil {
 		t.Fatal(err)

@@ -103,9 +103,6 @@ func (k *Keeper) say(level slog.Level, what string, args ...any) {
 
 // open opens the file, and makes it if there is none.
 func (k *Keeper) open(ctx context.Context) error {
-	if err := owned.Check(k.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("open database: %w", err)
-	}
 	was, _ := os.Lstat(k.path)
 	store, err := Open(ctx, k.path)
 	if err == nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/monitorgen/monitorgen/internal/histogram"
 	"github.com/monitorgen/monitorgen/sink"
+	"github.com/monitorgen/monitorgen/sink/internal/owned"
 	"github.com/monitorgen/monitorgen/sink/sqlite/schema"
 )
 
@@ -119,6 +120,9 @@ func create(path string) error {
 	}
 	if !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("create database: %w", err)
+	}
+	if err := owned.Check(path); err != nil {
+		return fmt.Errorf("open database: %w", err)
 	}
 	_, err = schema.Check(path)
 	return err
