@@ -95,7 +95,11 @@ func (e *env) agent(ctx context.Context, a *agentFlags) int {
 	if err := os.MkdirAll(filepath.Dir(db), 0o700); err != nil {
 		return e.failf("make the database's folder: %v", err)
 	}
-	store, err := sqlite.Keep(ctx, db, sqlite.KeeperOptions{Check: thoroughCheck, Logger: log})
+	options, err := e.keeping(log)
+	if err != nil {
+		return e.failf("%v", err)
+	}
+	store, err := sqlite.Keep(ctx, db, sqlite.KeeperOptions{Options: options, Check: thoroughCheck, Logger: log})
 	switch {
 	case errors.Is(err, context.Canceled):
 		return exitDone // told to end before it began

@@ -84,10 +84,7 @@ func runArchive(ctx context.Context, e *env, args []string) int {
 	if target == "" {
 		return e.failf("archive: no place is named: -to FOLDER or -to s3://BUCKET/PREFIX")
 	}
-	if !strings.Contains(target, "://") {
-		target = e.path(target)
-	}
-	at, err := archive.Open(target, e.getenv, newLogger(e.stderr, slog.LevelWarn, false))
+	at, err := e.openArchive(target, newLogger(e.stderr, slog.LevelWarn, false))
 	if err != nil {
 		return e.failf("%v", err)
 	}
@@ -108,6 +105,30 @@ func runArchive(ctx context.Context, e *env, args []string) int {
 		return e.restore(ctx, at, shown, e.path(words[0]), words[2:], &a)
 	}
 	return e.failf("archive: too many words: %q", words)
+}
+
+// keeping is how long a database keeps calls, and where they go then: what
+// MONITOR_RETENTION, MONITOR_RETENTION_SIZE and MONITOR_ARCHIVE say.
+func (e *env) keeping(log *slog.Logger) (o sqlite.Options, err error) {
+	if o.Retention, err = e.retention("", ""); err != nil {
+		return o, err
+	}
+	if target := e.getenv("MONITOR_ARCHIVE"); target != "" {
+		at, err := e.openArchive(target, log)
+		if err != nil {
+			return o, err
+		}
+		o.Archiver = at
+	}
+	return o, nil
+}
+
+// openArchive opens the archive at a folder, as seen from the current one, or a URL.
+func (e *env) openArchive(target string, log *slog.Logger) (*archive.Archive, error) {
+	if !strings.Contains(target, "://") {
+		target = e.path(target)
+	}
+	return archive.Open(target, e.getenv, log)
 }
 
 // parseAnywhere parses flags wherever they stand, and returns the words between.
@@ -200,7 +221,7 @@ func (e *env) restore(ctx context.Context, at *archive.Archive, shown *progress,
 	}
 	making := db + ".restoring"
 	removeDatabase(making) // of a restore that was killed
-	store, err := sqlite.Open(ctx, making)
+	store, err := sqlite.OpenWith(ctx, making, sqlite.Options{Retention: sqlite.KeepAll})
 	if err != nil {
 		return e.failQuery(making, err)
 	}

@@ -37,11 +37,11 @@ func (e *env) spoolOf(db string) string {
 // exit code is that of run, unless records could not be stored.
 func (e *env) record(ctx context.Context, g *goLine, run func(environ []string) int) int {
 	db := e.database(g.db)
-	retention, err := e.retention("", "")
+	options, err := e.keeping(nil)
 	if err != nil {
 		return e.failf("%v", err)
 	}
-	store, err := sqlite.OpenWith(ctx, db, sqlite.Options{Retention: retention})
+	store, err := sqlite.Keep(ctx, db, sqlite.KeeperOptions{Options: options})
 	if err != nil {
 		return e.failf("%v", err)
 	}

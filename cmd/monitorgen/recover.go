@@ -64,7 +64,7 @@ func spoolRuns(dir string) ([]string, error) {
 
 // recover drains the runs once and says what came of it.
 func (e *env) recover(ctx context.Context, db, dir string, runs []string) int {
-	store, err := sqlite.OpenWith(ctx, db, sqlite.Options{Retention: sqlite.KeepAll}) // what comes in may be old
+	store, err := sqlite.Keep(ctx, db, sqlite.KeeperOptions{Options: sqlite.Options{Retention: sqlite.KeepAll}}) // what comes in may be old
 	if err != nil {
 		return e.failQuery(db, err)
 	}

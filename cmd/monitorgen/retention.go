@@ -95,7 +95,13 @@ func (e *env) openStore(ctx context.Context, name string, r sqlite.Retention) *s
 		e.failf("no database %s: monitorgen run or monitorgen test makes one", e.shortPath(path))
 		return nil
 	}
-	store, err := sqlite.OpenWith(ctx, path, sqlite.Options{Retention: r})
+	options, err := e.keeping(nil)
+	if err != nil {
+		e.failf("%v", err)
+		return nil
+	}
+	options.Retention = r
+	store, err := sqlite.OpenWith(ctx, path, options)
 	if err != nil {
 		e.failQuery(path, err)
 		return nil

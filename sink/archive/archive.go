@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/monitorgen/monitorgen/sink/sqlite"
 )
 
 const extension = ".parquet"
@@ -82,6 +84,14 @@ func (a *Archive) Keep(ctx context.Context, database, table string) (name string
 	}
 	return name, nil
 }
+
+// Archive is Keep, as a database that deletes what has expired calls it first.
+func (a *Archive) Archive(ctx context.Context, p sqlite.Expired) error {
+	_, err := a.Keep(ctx, p.Path, p.Table)
+	return err
+}
+
+var _ sqlite.Archiver = (*Archive)(nil)
 
 func (a *Archive) keep(ctx context.Context, database, table string) (string, error) {
 	file, err := scratch()

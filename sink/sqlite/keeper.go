@@ -26,6 +26,7 @@ const DefaultCheck = 250 * time.Millisecond
 
 // KeeperOptions configure Keep. The zero value is fine.
 type KeeperOptions struct {
+	Options
 	// Check bounds the look for damaged pages when the database is opened; what
 	// is not found by then is when it is met. 0 is DefaultCheck; a gigabyte takes
 	// some seconds. The whole is looked at, whatever this says, after a failure
@@ -54,7 +55,10 @@ type Keeper struct {
 	runs map[sink.RunID]sink.RunID // what the Drainer was told, and what it is in store
 }
 
-var _ sink.Store = (*Keeper)(nil)
+var (
+	_ sink.Store      = (*Keeper)(nil)
+	_ sink.Maintainer = (*Keeper)(nil)
+)
 
 // Keep opens the database at path as OpenWith does, and keeps it open. It fails
 // where a person is needed, with errors as those of Open: the file is not
@@ -104,7 +108,7 @@ func (k *Keeper) say(level slog.Level, what string, args ...any) {
 // open opens the file, and makes it if there is none.
 func (k *Keeper) open(ctx context.Context) error {
 	was, _ := os.Lstat(k.path)
-	store, err := Open(ctx, k.path)
+	store, err := OpenWith(ctx, k.path, k.options.Options)
 	if err == nil {
 		was = store.file
 		if err = k.check(ctx, store); err != nil {
@@ -290,6 +294,18 @@ func (k *Keeper) Write(ctx context.Context, b *sink.Batch) error {
 		}
 		return err
 	})
+}
+
+// Maintain is Store.Maintain, while there is a store.
+func (k *Keeper) Maintain(ctx context.Context) (more bool, err error) {
+	if k.store == nil {
+		return false, nil
+	}
+	err = k.do(ctx, func(s *Store) (err error) {
+		more, err = s.Maintain(ctx)
+		return err
+	})
+	return more && err == nil, err
 }
 
 // Close closes the database.

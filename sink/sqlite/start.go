@@ -14,6 +14,8 @@ import (
 // Options.Spool is the folder beside the database.
 //
 // How long it keeps calls is set by environment variables, see RetentionFromEnv.
+// With MONITOR_ARCHIVE it takes nothing away: this process archives nothing, and
+// whoever does takes away what is archived.
 // Where sink.DrainedElsewhere, the database is not opened.
 func Start(ctx context.Context, path string, o sink.Options) (*sink.Sink, error) {
 	path, err := filepath.Abs(path) // the program may change its folder
@@ -28,7 +30,10 @@ func Start(ctx context.Context, path string, o sink.Options) (*sink.Sink, error)
 		if err != nil {
 			return nil, fmt.Errorf("start the sink: %w", err)
 		}
-		store, err := OpenWith(ctx, path, Options{Retention: retention})
+		if os.Getenv("MONITOR_ARCHIVE") != "" {
+			retention = KeepAll // who archives deletes
+		}
+		store, err := Keep(ctx, path, KeeperOptions{Options: Options{Retention: retention}, Logger: o.Logger})
 		if err != nil {
 			return nil, err
 		}
