@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -66,20 +67,34 @@ func takeover(ts *testscript.TestScript, neg bool, args []string) {
 	for _, a := range agents {
 		ts.Check(a.cmd.Process.Signal(syscall.SIGTERM))
 		if err := a.cmd.Wait(); err != nil {
-			ts.Fatalf("an agent ended by %v\n%s", err, a.log.Bytes())
+			ts.Fatalf("an agent ended by %v\n%s", err, a.says())
 		}
 	}
 }
 
 type agentProcess struct {
 	cmd *exec.Cmd
-	log bytes.Buffer
+	log string // the file of its log
+}
+
+func (a *agentProcess) says() string {
+	text, _ := os.ReadFile(a.log)
+	return string(text)
 }
 
 func startAgent(ts *testscript.TestScript) *agentProcess {
 	a := &agentProcess{cmd: exec.Command(filepath.Join(binaries(ts), "monitorgen"), "agent", "-db", ts.MkAbs("all.db"), "-spool", ts.MkAbs("spool"), "-interval", "10ms", "-batch", "500")}
-	a.cmd.Stderr = &a.log
+	log, err := os.CreateTemp(ts.Getenv("WORK"), "agent-*.log")
+	ts.Check(err)
+	defer log.Close()
+	a.cmd.Stderr, a.log = log, log.Name()
 	ts.Check(a.cmd.Start())
+	// Before that it does not listen to signals.
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(a.says(), "the agent starts"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			ts.Fatalf("an agent does not start: %s", a.says())
+		}
+	}
 	return a
 }
 

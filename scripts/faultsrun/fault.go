@@ -454,6 +454,9 @@ func twoAgents(t *trial) error {
 		if err != nil {
 			return err
 		}
+		if err := t.says(a, "the agent starts"); err != nil {
+			return err
+		}
 		agents, victims = append(agents, a), append(victims, v)
 	}
 	// The second one's numbers begin where the first one's end.
