@@ -13,6 +13,7 @@ import (
 	"github.com/monitorgen/monitorgen/internal/wire"
 	"github.com/monitorgen/monitorgen/sink"
 	"github.com/monitorgen/monitorgen/sink/spool"
+	"github.com/monitorgen/monitorgen/sink/sqlite/schema"
 )
 
 // Callers that are no function.
@@ -127,6 +128,9 @@ func (s *Store) writeEdges(ctx context.Context, b *sink.Batch, ids map[*spool.Fu
 		return nil, fmt.Errorf("settle edges: %w", err)
 	}
 	if b.Ended {
+		if err := s.settleStored(ctx); err != nil {
+			return nil, fmt.Errorf("settle edges: %w", err)
+		}
 		if err := s.settleRest(ctx, b.Run); err != nil {
 			return nil, fmt.Errorf("settle edges: %w", err)
 		}
@@ -219,6 +223,40 @@ func (s *Store) settle(ctx context.Context, run sink.RunID, ended [][2]int64) er
 	_, err = s.conn.ExecContext(ctx, `DELETE FROM monitor_edges_pending
 		WHERE run_id = ? AND parent_id IN (SELECT value ->> 0 FROM json_each(?))`, int64(run), string(list))
 	return err
+}
+
+// settleStored settles edges whose caller was stored before the call that it
+// made, on a goroutine that outlived it. It is part of a transaction.
+func (s *Store) settleStored(ctx context.Context) error {
+	numbers, err := s.shownPartitions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers {
+		caller := fmt.Sprintf("%s c ON c.id = p.run_id << %d | p.parent_id", tableName(n), schema.CallBits)
+		err := s.exec(ctx, `INSERT INTO monitor_edges_60s (start_s, caller_id, callee_id, run_id, calls, errors, total_ns)
+			SELECT p.start_s, c.function_id, p.callee_id, p.run_id, sum(p.calls), sum(p.errors), sum(p.total_ns)
+			FROM monitor_edges_pending p CROSS JOIN `+caller+` WHERE true GROUP BY 1, 2, 3, 4`+addToEdge,
+			`DELETE FROM monitor_edges_pending WHERE (run_id, parent_id) IN
+			(SELECT p.run_id, p.parent_id FROM monitor_edges_pending p CROSS JOIN `+caller+`)`)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleLate is settleStored in a transaction of its own.
+func (s *Store) settleLate(ctx context.Context) error {
+	if err := s.transaction(ctx, func() error { return s.settleStored(ctx) }); err != nil {
+		return fmt.Errorf("settle edges: %w", err)
+	}
+	for run := range s.awaited {
+		if err := s.loadAwaited(ctx, run); err != nil {
+			return fmt.Errorf("settle edges: %w", err)
+		}
+	}
+	return nil
 }
 
 // settleRest is for a run that has ended: nobody will say any more who the

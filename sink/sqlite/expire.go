@@ -93,6 +93,9 @@ func (e *expiry) part(ctx context.Context, now time.Time) (more bool, err error)
 	if more, err := e.store.expireSums(ctx, now); more || err != nil {
 		return more, err
 	}
+	if err := e.store.settleLate(ctx); err != nil {
+		return false, err
+	}
 	return false, e.store.log.wipe(ctx)
 }
 

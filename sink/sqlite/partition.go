@@ -94,24 +94,33 @@ func (s *Store) closeByTime(ctx context.Context, now time.Time) error {
 // remakeView has the view calls show all partitions that have not expired. It
 // is part of a transaction.
 func (s *Store) remakeView(ctx context.Context) error {
-	rows, err := s.conn.QueryContext(ctx, "SELECT number FROM monitor_partitions WHERE NOT expired ORDER BY number")
+	numbers, err := s.shownPartitions(ctx)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	var parts []string
-	for rows.Next() {
-		var n int64
-		if err := rows.Scan(&n); err != nil {
-			return err
-		}
-		parts = append(parts, "SELECT * FROM "+tableName(n))
-	}
-	if err := rows.Err(); err != nil {
-		return err
+	parts := make([]string, len(numbers))
+	for i, n := range numbers {
+		parts[i] = "SELECT * FROM " + tableName(n)
 	}
 	s.shown = len(parts)
 	return s.exec(ctx, "DROP VIEW calls", "CREATE VIEW calls AS "+strings.Join(parts, " UNION ALL "))
+}
+
+// shownPartitions returns the numbers of those that have not expired.
+func (s *Store) shownPartitions(ctx context.Context) (numbers []int64, err error) {
+	rows, err := s.conn.QueryContext(ctx, "SELECT number FROM monitor_partitions WHERE NOT expired ORDER BY number")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers, rows.Err()
 }
 
 // indexes are those of a partition that takes no rows any more, by the end of

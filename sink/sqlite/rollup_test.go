@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/monitorgen/monitorgen/internal/histogram"
 	"github.com/monitorgen/monitorgen/internal/wire"
@@ -137,4 +138,23 @@ func TestEdgesOfARunThatEnds(t *testing.T) {
 		[]string{"1970-01-01 00:01:00", "main", "work", "1", "5e-06"},
 		[]string{"1970-01-01 00:02:00", "main", "work", "1", "6e-06"})
 	wantRows(t, db, "SELECT count(*) FROM monitor_edges_pending", []string{"0"})
+}
+
+// A caller may be stored before what it called, on a goroutine that outlived it.
+func TestEdgesOfCallsThatOutliveTheirCaller(t *testing.T) {
+	s := newService(t, Options{})
+	other := &spool.Function{Process: "other", Digest: [32]byte{2}}
+	call := func(id, parent uint64, f *spool.Function) spool.Call {
+		return spool.Call{ID: id, Parent: parent, Trace: 1, Function: f, Start: s.now.UnixNano()}
+	}
+	writeCallsOf(t, s.Store, s.run, []spool.Call{call(1, 0, other), call(2, 1, s.work), call(5, 4, s.work)}, 1)
+	db := reader(t, s.path)
+	wantRows(t, db, "SELECT caller, callee, calls FROM edges", []string{"NULL", "other", "1"})
+	s.now = s.now.Add(time.Minute)
+	if err := s.maintain(); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, db, "SELECT caller, callee, calls FROM edges ORDER BY 1", []string{"NULL", "other", "1"}, []string{"other", "work", "1"})
+	writeCallsOf(t, s.Store, s.run, []spool.Call{call(4, 0, other)}, 1)
+	wantRows(t, db, "SELECT caller, callee, sum(calls) FROM edges GROUP BY 1, 2 ORDER BY 1", []string{"NULL", "other", "2"}, []string{"other", "work", "2"})
 }
