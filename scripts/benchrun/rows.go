@@ -19,22 +19,23 @@ import (
 const rowSpan = 100 * time.Microsecond
 
 // functionCount is how many functions the rows are of.
-const functionCount = 200
+const functionCount = 100
 
 // rows makes the rows that csqlite/sink.c makes: traces of ten calls, one call of
 // a hundred fails.
 type rows struct {
 	run       sink.RunID
 	began     time.Time
-	id        int64 // of the latest
+	span      time.Duration // between two starts
+	id        int64         // of the latest
 	functions []*spool.Function
 	memory    sink.Batch
 }
 
 func newRows() *rows {
-	r := &rows{began: time.Unix(1_767_225_600, 0)}
+	r := &rows{began: time.Unix(1_767_225_600, 0), span: rowSpan}
 	for i := range functionCount {
-		f := &spool.Function{Name: fmt.Sprintf("F%d", i), Process: fmt.Sprintf("desk.F%d", i), Package: "example.com/desk"}
+		f := &spool.Function{Name: fmt.Sprintf("F%03d", i), Process: fmt.Sprintf("desk.F%03d", i), Package: "example.com/desk"}
 		f.Digest = sha256.Sum256([]byte(f.Name))
 		r.functions = append(r.functions, f)
 	}
@@ -48,7 +49,7 @@ func (r *rows) start(ctx context.Context, store *sqlite.Store) (err error) {
 }
 
 // now is the time of the latest row.
-func (r *rows) now() time.Time { return r.began.Add(time.Duration(r.id) * rowSpan) }
+func (r *rows) now() time.Time { return r.began.Add(time.Duration(r.id) * r.span) }
 
 // batch makes the next n rows; they are valid until the next call.
 func (r *rows) batch(n int) *sink.Batch {

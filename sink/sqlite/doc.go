@@ -7,7 +7,7 @@
 // sink, sink/spool, sink/sqlite/image and sink/sqlite/schema. The query side
 // (package query) must not import this package, nor this package the query side.
 //
-// Calls go to partitions of a million rows, or of a twelfth of the time that they
+// Calls go to partitions of 100,000 rows, later ones of more, or of a twelfth of the time that they
 // are kept. The one that takes new rows has no index beyond its key, which is
 // what keeps writing fast; a partition is indexed when it is closed, and goes as
 // a whole when it has expired. What has to be fast over all of them is in the

@@ -127,9 +127,9 @@ func (e *expiry) expire(ctx context.Context, p Partition) error {
 }
 
 // empty takes out a part of an expired partition: first the indexes, one at a
-// time, then the rows, and then what is left of the table. At once, a million
-// rows would keep others from writing for a second, and all their pages, which
-// are overwritten with zeros, would be in the log.
+// time, then the rows, and then what is left of the table. At once, a
+// large partition would keep others from writing, and all its pages, which are
+// overwritten with zeros, would be in the log.
 func (e *expiry) empty(ctx context.Context, number int64) error {
 	table := tableName(number)
 	return e.store.transaction(ctx, func() error {

@@ -42,7 +42,7 @@ func (s *Store) findPartition(ctx context.Context) error {
 
 // moreRows is after how many partitions they get larger: SQLite has a view over
 // 500 tables at most, and takes a millisecond to think about a hundred.
-const moreRows = 32
+const moreRows = 16
 
 // full reports whether the newest partition is to be closed: it has its rows, or
 // has taken some for so long that it would keep what has expired.

@@ -74,7 +74,7 @@ int main(int argc, char **argv) {
 		for (long end = id + batch; id < end && id <= rows; id++) {
 			long root = (id - 1) / 10 * 10 + 1, error = id % 100 == 0;
 			sqlite3_bind_int64(insert, 1, 1L << 40 | id);
-			sqlite3_bind_int64(insert, 2, id * 7 % 200 + 1);
+			sqlite3_bind_int64(insert, 2, id * 7 % 100 + 1);
 			sqlite3_bind_int64(insert, 3, id == root ? 0 : root);
 			sqlite3_bind_int64(insert, 4, root);
 			sqlite3_bind_int64(insert, 5, id != root);
