@@ -134,7 +134,12 @@ func functionStats(ctx context.Context, db *query.DB, f query.Filter, exactly bo
 		all, err := db.Functions(ctx, f)
 		return all, true, err
 	}
-	return db.RolledFunctions(ctx, f)
+	all, counted, err := db.RolledFunctions(ctx, f)
+	if err != nil || !counted {
+		return all, false, err
+	}
+	all, err = db.Functions(ctx, f) // they had to be read anyway
+	return all, true, err
 }
 
 func statsEntries(all []query.FunctionStats) []statsEntry {

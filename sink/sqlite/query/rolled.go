@@ -12,9 +12,9 @@ import (
 // RolledFunctions is Functions from the rollups: it takes milliseconds whatever
 // the number of calls, quantiles are within 1.6 %, and calls count that have
 // expired since. The filter may choose sessions, runs, functions and times; the
-// bounds of time are taken as whole steps of ten seconds. exact says that there
-// were no rollups for it, and the calls were read.
-func (d *DB) RolledFunctions(ctx context.Context, f Filter) (all []FunctionStats, exact bool, err error) {
+// bounds of time are taken as whole steps of ten seconds. counted says that there
+// were no rollups for what it asks, and the calls were read.
+func (d *DB) RolledFunctions(ctx context.Context, f Filter) (all []FunctionStats, counted bool, err error) {
 	functions, err := d.functions(ctx)
 	if err != nil {
 		return nil, false, d.fail("read functions", err)
