@@ -17,7 +17,7 @@ import (
 
 func main() {
 	short := flag.Bool("short", false, "300,000 calls, in steps of five minutes")
-	rows := flag.Int("rows", 50_000_000, "calls of the day")
+	rows := flag.Int("rows", 50_400_000, "calls of the day")
 	dir := flag.String("dir", "", "folder of the database; a temporary one if not named")
 	flag.Parse()
 	if *short {
