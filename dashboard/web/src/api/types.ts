@@ -106,6 +106,14 @@ export interface Control {
   sample: number
 }
 
+/** What running processes record of a function; without a sample it is what its directive says. */
+export interface Controlled {
+  process: string
+  group: string
+  mode: Mode
+  sample: number | null
+}
+
 export interface Statistics {
   calls: number
   errors: number
