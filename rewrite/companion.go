@@ -385,12 +385,18 @@ func (c *companion) embedSources(out *bytes.Buffer) {
 	fmt.Fprintf(out, "}\n\n")
 }
 
+// embedPattern returns the pattern of //go:embed that matches this name alone.
 func embedPattern(name string) string {
-	if strings.ContainsAny(name, " \"'`*?[]\\") {
+	name = globCharacter.ReplaceAllString(name, "[$0]")
+	if strings.ContainsAny(name, " \"'`") {
 		return strconv.Quote(name)
 	}
 	return name
 }
+
+// globCharacter matches what stands for other characters in a pattern. Each of
+// them stands for itself within brackets.
+var globCharacter = regexp.MustCompile(`[*?[]`)
 
 // constraintLine returns the file's //go:build line, or "".
 func (f *File) constraintLine() string {

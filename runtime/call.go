@@ -288,7 +288,7 @@ func (c *Call) Commit() {
 		lookAround(f.mono + end.took)
 	}
 	g.pop(int(c.index))
-	if g.raised.depth != 0 && (c.index == 0 || end.flags&wire.FlagPanic == 0) {
+	if g.raised.depth != 0 && (c.index == 0 || end.flags&wire.FlagPanic == 0 && int(c.index)+1 < g.raised.depth) {
 		g.raised = raised{} // the panic was recovered, or is about to leave our sight
 	}
 	if end.flags&wire.FlagError != 0 {
@@ -385,12 +385,13 @@ func (g *goroutine) identify() {
 	}
 }
 
-// raised is the panic that ended the goroutine's last call, so that its stack
-// is kept once: at the innermost frame that it left.
+// raised is the panic that a call of the goroutine's ended with last, so that its
+// stack is kept once: at the innermost frame that it left. Calls that deferred
+// functions make meanwhile, which end within that depth, say nothing of it.
 type raised struct {
-	value  any
-	nextID uint64 // of the goroutine then; a call since makes it another panic
-	depth  int
+	value any
+	at    uintptr // of Go's description of the panic; 0 where that is not looked at
+	depth int
 }
 
 // panicked takes in the panic that left the innermost call.
@@ -402,19 +403,31 @@ func (g *goroutine) panicked() {
 	depth := len(g.frames)
 	if !located.panics {
 		end.text = unreadable
-		if g.raised.nextID != g.nextID || g.raised.depth <= depth {
-			end.stack = stackText()
+		if g.raised.depth <= depth {
+			end.stack = g.panicStack()
 		}
-		g.raised = raised{nextID: g.nextID, depth: depth}
+		g.raised = raised{depth: depth}
 		return
 	}
-	value := panicValue()
+	value, at := panicValue(), panicAddress(g.g)
 	end.text = g.panicText(value)
 	if hasMask() {
 		end.text = g.maskedText(end.text)
 	}
-	if g.raised.nextID != g.nextID || g.raised.depth <= depth || !sameInterface(g.raised.value, value) {
-		end.stack = stackText()
+	if g.raised.at != at || g.raised.depth <= depth || !sameInterface(g.raised.value, value) {
+		end.stack = g.panicStack()
 	}
-	g.raised = raised{value: value, nextID: g.nextID, depth: depth}
+	g.raised = raised{value: value, at: at, depth: depth}
+}
+
+// panicStack returns the stack on which the innermost call panics, unless too many
+// calls of its function have just done so: walking a deep stack takes longer than
+// all that the program does between two panics.
+//
+//go:norace
+func (g *goroutine) panicStack() []byte {
+	if !g.frames[len(g.frames)-1].site.mayLook(nanotime()) {
+		return nil
+	}
+	return stackText()
 }

@@ -38,8 +38,15 @@ func goroutineID(g unsafe.Pointer) uint64 {
 //
 //go:norace
 //go:nocheckptr
-func panicking(g unsafe.Pointer) bool {
-	return *(*uintptr)(unsafe.Add(g, panicOffset)) != 0
+func panicking(g unsafe.Pointer) bool { return panicAddress(g) != 0 }
+
+// panicAddress returns where the goroutine's innermost *_panic is: on its stack,
+// so that it changes when that is moved.
+//
+//go:norace
+//go:nocheckptr
+func panicAddress(g unsafe.Pointer) uintptr {
+	return *(*uintptr)(unsafe.Add(g, panicOffset))
 }
 
 // panicValue returns the value of the innermost panic of the running goroutine,

@@ -16,6 +16,8 @@ func goroutineID(unsafe.Pointer) uint64 { return 0 }
 
 func panicking(unsafe.Pointer) bool { return true }
 
+func panicAddress(unsafe.Pointer) uintptr { return 0 }
+
 func panicValue() any { return nil }
 
 func onStack(any) bool { return false }

@@ -240,6 +240,64 @@ func TestSecondPanicHasItsStack(t *testing.T) {
 	}
 }
 
+// A panic has its stack once, whatever deferred functions record on its way.
+func TestDeferredCallsLeaveThePanicAlone(t *testing.T) {
+	key, deferred := newKey(), newKey()
+	var fall func(n int) error
+	fall = func(n int) error {
+		return record(key, "", n, func() error {
+			defer record(deferred, "", n, nothing)
+			defer func() {
+				defer func() { recover() }()
+				record(deferred, "", n, nothing)
+			}()
+			if n == 0 {
+				panic("bottom")
+			}
+			return fall(n - 1)
+		})
+	}
+	r := recording(t, monitor.Options{}, func() {
+		defer func() { recover() }()
+		fall(20)
+	})
+	stacks := 0
+	for _, c := range r.of(key) {
+		if c.stack != "" {
+			stacks++
+		}
+	}
+	if n := len(r.of(deferred)); stacks != 1 || n != 42 {
+		t.Errorf("%d of %d calls have the stack, with %d calls by deferred functions", stacks, len(r.of(key)), n)
+	}
+}
+
+// Panics one after the other cost stacks for a while only.
+func TestStacksOfManyPanics(t *testing.T) {
+	const panics = 10_000
+	key := newKey()
+	r := recording(t, monitor.Options{}, func() {
+		for i := 0; i < panics; i++ {
+			func() {
+				defer func() { recover() }()
+				record(key, "", i, func() error { panic(errNegative) })
+			}()
+		}
+	})
+	stacks := 0
+	for _, c := range r.of(key) {
+		if c.flags != wire.FlagError|wire.FlagPanic {
+			t.Fatalf("%+v is no panic", c)
+		}
+		if c.stack != "" {
+			stacks++
+		}
+	}
+	if n := len(r.of(key)); n != panics || stacks < 64 || stacks == panics {
+		t.Errorf("%d panics, %d stacks", n, stacks)
+	}
+}
+
 func TestStackIsCut(t *testing.T) {
 	key := newKey()
 	r := recording(t, monitor.Options{}, func() {
