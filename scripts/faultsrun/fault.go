@@ -32,9 +32,9 @@ var faults = []fault{
 	{"truncated", false, whileOpen(func(t *trial) error { return os.Truncate(t.db, 3*8192) })},
 	{"damaged page, found at the start", false, damagedPage},
 	{"of a newer schema", false, newer},
-	{"failing fsync", true, failing("fsync,fdatasync", "error=EIO", "when=1..200")},
-	{"EIO when written", true, failing("pwrite64", "error=EIO", "when=5..400")},
-	{"EIO when read", true, failing("pread64", "error=EIO", "when=3..60")},
+	{"failing fsync", true, failing("fsync,fdatasync", "error=EIO", "when=1..20")},
+	{"EIO when written", true, failing("pwrite64", "error=EIO", "when=5..40")},
+	{"EIO when read", true, failing("pread64", "error=EIO", "when=3..20")},
 	{"slow disk", true, failing("pwrite64,fsync,fdatasync", "delay_enter=30000", "when=1..400")},
 	{"SIGKILL at the Nth write", true, killedAtWrite},
 	{"two agents on one database", false, twoAgents},
@@ -384,7 +384,7 @@ func failing(calls, how, when string) func(t *trial) error {
 			return err
 		}
 		trace := filepath.Join(t.dir, "trace")
-		a, err := t.agent("strace", "-f", "-qq", "-o", trace, "-P", t.db, "-P", t.db+"-wal",
+		a, err := t.agent("strace", "-D", "-f", "-qq", "-o", trace, "-P", t.db, "-P", t.db+"-wal",
 			"-e", "trace="+calls, "-e", "inject="+calls+":"+how+":"+when, "--")
 		if err != nil {
 			return err
@@ -422,7 +422,7 @@ func killedAtWrite(t *trial) error {
 		if err := v.call(some); err != nil {
 			return err
 		}
-		cmd := exec.CommandContext(t.ctx, "strace", "-f", "-qq", "-o", filepath.Join(t.dir, "trace"), "-P", t.db, "-P", t.db+"-wal",
+		cmd := exec.CommandContext(t.ctx, "strace", "-D", "-f", "-qq", "-o", filepath.Join(t.dir, "trace"), "-P", t.db, "-P", t.db+"-wal",
 			"-e", "trace=pwrite64", "-e", fmt.Sprintf("inject=pwrite64:signal=KILL:when=%d", n), "--",
 			t.tool, "agent", "-once", "-db", t.db, "-spool", t.spool, "-batch", "500")
 		cmd.Run()

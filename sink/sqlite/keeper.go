@@ -115,6 +115,11 @@ func (k *Keeper) open(ctx context.Context) error {
 			store.Close()
 		}
 	}
+	if damaged(err) && !k.suspect {
+		// An I/O error looks like damage, too: it is looked at once more.
+		k.suspect = true
+		return err
+	}
 	if damaged(err) || k.suspect && errors.Is(err, schema.ErrNotOurs) {
 		return errors.Join(err, k.setAside(was, err))
 	}

@@ -176,3 +176,19 @@ func TestKeepRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A database that fails in the middle of being opened is an error, no panic: the
+// process is the user's.
+func TestOpenFailsHalfway(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.db")
+	s := openStore(t, path)
+	for _, statement := range []string{"DROP VIEW calls", "DROP TABLE calls_000001"} {
+		if _, err := s.conn.ExecContext(context.Background(), statement); err != nil {
+			t.Skipf("%s: %v", statement, err)
+		}
+	}
+	s.Close()
+	if _, err := Open(context.Background(), path); err == nil {
+		t.Error("a database without a table for calls was opened")
+	}
+}

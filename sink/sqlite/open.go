@@ -188,9 +188,11 @@ func (s *Store) start(ctx context.Context) error {
 			return fmt.Errorf("open database %s: %w", s.path, err)
 		}
 	}
-	if s.calls, err = newCopier(ctx, conn); err != nil {
+	calls, err := newCopier(ctx, conn)
+	if err != nil {
 		return fmt.Errorf("open database %s: %w", s.path, err)
 	}
+	s.calls = calls
 	if s.file, err = os.Stat(s.path); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
