@@ -2,4 +2,4 @@
 // that generate gives them: its companion is committed.
 package inplace
 
-//go:generate go run github.com/monitorgen/monitorgen/cmd/monitorgen .
+//go:generate go tool monitorgen .

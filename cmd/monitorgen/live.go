@@ -11,6 +11,7 @@ import (
 	"github.com/monitorgen/monitorgen/sink/control"
 	"github.com/monitorgen/monitorgen/sink/spool"
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
+	"github.com/monitorgen/monitorgen/sink/status"
 )
 
 // programs are what the dashboard knows of running programs, and changes: by the
@@ -71,6 +72,25 @@ func (r *controlReport) named(process string) (some []*controlEntry) {
 		}
 	}
 	return some
+}
+
+// sinks returns how those do that bring the spool into the database.
+func (p *programs) sinks() ([]dashboard.SinkState, error) {
+	drainers, err := status.Read(p.spool)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]dashboard.SinkState, len(drainers))
+	for i, d := range drainers {
+		states[i] = dashboard.SinkState{
+			PID: d.PID, Host: d.Host, Program: d.Program, State: string(d.State()),
+			Breaker: d.Breaker, Failures: d.Failures, Error: d.Error,
+		}
+		if !d.Behind.IsZero() {
+			states[i].Behind = max(0, int64(time.Since(d.Behind)))
+		}
+	}
+	return states, nil
 }
 
 // open returns the calls that the running processes are in, of those that the
