@@ -257,8 +257,9 @@ func (k *Keeper) do(ctx context.Context, operation func(*Store) error) error {
 	case err == nil || errors.Is(err, sink.ErrUnknownRun):
 		return err
 	case damaged(err):
+		k.suspect = true // the whole is looked at when it is opened next
 		k.letGo()
-		return errors.Join(err, k.setAside(k.file, err))
+		return err
 	}
 	switch code(err) {
 	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_MISUSE:
