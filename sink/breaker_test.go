@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,20 +24,31 @@ import (
 // told of the breaker.
 type faulty struct {
 	memory
-	err   error // nil: it works
+	mu    sync.Mutex
+	err   error // under mu; nil: it works
 	tries int
 	told  []sink.Breaker
 }
 
 func (f *faulty) Write(ctx context.Context, b *sink.Batch) error {
 	f.tries++
-	if f.err != nil {
-		return f.err
+	f.mu.Lock()
+	err := f.err
+	f.mu.Unlock()
+	if err != nil {
+		return err
 	}
 	if b.Breaker.State != "" {
 		f.told = append(f.told, b.Breaker)
 	}
 	return f.memory.Write(ctx, b)
+}
+
+// works ends the failures.
+func (f *faulty) works() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = nil
 }
 
 // leaveRuns writes three dead runs, each with two calls and then a failed one.
@@ -84,7 +96,7 @@ func TestBreaker(t *testing.T) {
 		if store.tries != 5 || stateOf(t, folder) != status.CircuitOpen {
 			t.Errorf("%d tries, %s; want 5, open", store.tries, stateOf(t, folder))
 		}
-		store.err = nil
+		store.works()
 		wait(10 * time.Second)
 		if want := []uint64{3, 13, 23, 1, 2, 11, 12, 21, 22}; !slices.Equal(store.ids, want) {
 			t.Errorf("stored in the order %v, want %v", store.ids, want)
@@ -129,7 +141,7 @@ func TestBreakerAtTheEnd(t *testing.T) {
 			go func() { done <- d.Run(ctx) }()
 			synctest.Wait()
 			if works {
-				store.err = nil
+				store.works()
 			}
 			cancel()
 			if err := <-done; (err == nil) != works || store.tries == 1 {
@@ -153,7 +165,7 @@ func TestBreakerKnowsInterruption(t *testing.T) {
 			t.Errorf("Once = %v", err)
 		}
 	}
-	store.err = nil
+	store.works()
 	if _, err := d.Once(context.Background()); err != nil {
 		t.Error(err)
 	}
