@@ -40,14 +40,21 @@ func Chromium(ctx context.Context, flags ...chromedp.ExecAllocatorOption) (conte
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
-	allocator, stop := chromedp.NewExecAllocator(ctx, options...)
-	browser, cancel := chromedp.NewContext(allocator)
-	if err := chromedp.Do(browser); err != nil {
+	options = append(options, chromedp.WSURLReadTimeout(time.Minute))
+	const tries = 3 // a start fails now and then on a busy machine
+	var failed error
+	for range tries {
+		allocator, stop := chromedp.NewExecAllocator(ctx, options...)
+		browser, cancel := chromedp.NewContext(allocator)
+		err := chromedp.Do(browser)
+		if err == nil {
+			return browser, func() { cancel(); stop() }, nil
+		}
 		cancel()
 		stop()
-		return nil, nil, fmt.Errorf("start %s: %w", path, err)
+		failed = errors.Join(failed, err)
 	}
-	return browser, func() { cancel(); stop() }, nil
+	return nil, nil, fmt.Errorf("start %s: %w", path, failed)
 }
 
 func chromiumPath() (string, error) {
