@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -24,19 +23,12 @@ const maxCounted = 32
 
 // countCache counts lists of calls, and knows places in them, so that a scroll
 // bar can go anywhere. A list that grows is counted on from where it was.
-type countCache struct {
-	mu      sync.Mutex
-	lists   map[string]*list.Element // of *counted
-	recency *list.List
-}
+type countCache struct{ lists *recent[string, counted] }
 
-func newCountCache() *countCache {
-	return &countCache{lists: map[string]*list.Element{}, recency: list.New()}
-}
+func newCountCache() *countCache { return &countCache{newRecent[string, counted](maxCounted)} }
 
 // counted is a list that was counted.
 type counted struct {
-	key   string
 	mu    sync.Mutex // held while it is being counted
 	marks query.Marks
 	begun time.Time // counting began at the oldest call then
@@ -52,21 +44,7 @@ const (
 )
 
 func (c *countCache) entry(f query.Filter) *counted {
-	key := fmt.Sprint(f.Query.Text, "\x00", f.Query.Terms, f.Since.UnixNano(), f.Until.UnixNano(), f.Pin)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e := c.lists[key]; e != nil {
-		c.recency.MoveToFront(e)
-		return e.Value.(*counted)
-	}
-	e := c.recency.PushFront(&counted{key: key})
-	c.lists[key] = e
-	for c.recency.Len() > maxCounted {
-		oldest := c.recency.Back()
-		c.recency.Remove(oldest)
-		delete(c.lists, oldest.Value.(*counted).key)
-	}
-	return e.Value.(*counted)
+	return c.lists.entry(fmt.Sprint(f.Query.Text, "\x00", f.Query.Terms, f.Since.UnixNano(), f.Until.UnixNano(), f.Pin))
 }
 
 // marks returns the places of a list, counted as far as it goes now.

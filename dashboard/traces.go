@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"container/list"
 	"context"
 	"fmt"
 	"net/http"
@@ -15,14 +14,9 @@ import (
 
 // traceCache keeps the shapes of traces that are looked at: each pan of a
 // flame asks for another window of the same one.
-type traceCache struct {
-	mu      sync.Mutex
-	traces  map[query.CallID]*list.Element // of *cachedTrace
-	recency *list.List
-}
+type traceCache = recent[query.CallID, cachedTrace]
 
 type cachedTrace struct {
-	root  query.CallID
 	mu    sync.Mutex // held while it is read
 	trace *analyse.Trace
 	read  time.Time
@@ -35,26 +29,7 @@ const (
 	traceFresh = 2 * time.Second
 )
 
-func newTraceCache() *traceCache {
-	return &traceCache{traces: map[query.CallID]*list.Element{}, recency: list.New()}
-}
-
-func (c *traceCache) entry(root query.CallID) *cachedTrace {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e := c.traces[root]; e != nil {
-		c.recency.MoveToFront(e)
-		return e.Value.(*cachedTrace)
-	}
-	e := c.recency.PushFront(&cachedTrace{root: root})
-	c.traces[root] = e
-	for c.recency.Len() > maxTraces {
-		oldest := c.recency.Back()
-		c.recency.Remove(oldest)
-		delete(c.traces, oldest.Value.(*cachedTrace).root)
-	}
-	return e.Value.(*cachedTrace)
-}
+func newTraceCache() *traceCache { return newRecent[query.CallID, cachedTrace](maxTraces) }
 
 // trace returns the shape of the trace that a call belongs to.
 func (s *Server) trace(ctx context.Context, id query.CallID) (*analyse.Trace, error) {
