@@ -1,6 +1,25 @@
 package main
 
-import _ "unsafe" // for go:linkname
+import (
+	_ "unsafe" // for go:linkname
+
+	monitor "github.com/monitorgen/monitorgen/runtime"
+)
+
+// clock is what the recorder times calls with.
+var clock string
+
+// floorOf returns the floor of the clock that the recorder uses on this machine.
+func floorOf(spool string) (func(n int), error) {
+	if err := monitor.Start(monitor.Options{Spool: spool}); err != nil {
+		return nil, err
+	}
+	clock = monitor.Stats().Clock
+	if clock == "tsc" {
+		return floorOfTimestamp, monitor.Stop()
+	}
+	return floorOfNanotime, monitor.Stop()
+}
 
 // nanotime is the clock that every platform has.
 //

@@ -47,13 +47,10 @@ func run(rounds int, span time.Duration) error {
 	}
 	defer os.RemoveAll(dir)
 	off := []*measured{
-		{name: "floor", note: "two readings of the system's clock, a copy of 100 bytes", loop: floorOfNanotime},
+		{name: "floor", note: "two readings of the recorder's clock, a copy of 100 bytes"},
 		{name: "bare", note: "the function, not recorded", loop: func(n int) { calls(n, overlay.Bare) }},
 		{name: "off, overlay", loop: func(n int) { calls(n, overlay.Price) }},
 		{name: "off, in place", loop: func(n int) { calls(n, inplace.Price) }},
-	}
-	if usesTimestamp() { // the recorder does then
-		off = slices.Insert(off, 0, &measured{name: "floor of the time-stamp counter", note: "two readings of it, a copy of 100 bytes", loop: floorOfTimestamp})
 	}
 	on := []*measured{
 		{name: "recorded, overlay", loop: func(n int) { calls(n, overlay.Price) }},
@@ -68,6 +65,9 @@ func run(rounds int, span time.Duration) error {
 	peers, stop := others()
 	defer stop()
 
+	if off[0].loop, err = floorOf(dir); err != nil {
+		return err
+	}
 	for range rounds {
 		for _, m := range append(append(slices.Clone(off), base), peers...) {
 			m.measure(span)
@@ -128,7 +128,7 @@ func (m *measured) measure(span time.Duration) {
 // else the machine does meets the floor of a round as well as the rest of it.
 func report(all []*measured) {
 	floor := all[0]
-	fmt.Printf("%s %s/%s, %d cores\n\n", goruntime.Version(), goruntime.GOOS, goruntime.GOARCH, goruntime.NumCPU())
+	fmt.Printf("%s %s/%s, %d cores, clock: %s\n\n", goruntime.Version(), goruntime.GOOS, goruntime.GOARCH, goruntime.NumCPU(), clock)
 	fmt.Println("| | ns a call, median | least | to the floor | least to least | allocations |")
 	fmt.Println("| --- | ---: | ---: | ---: | ---: | ---: |")
 	for _, m := range all {

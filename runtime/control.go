@@ -41,6 +41,7 @@ func lookAround(now int64) {
 	if bellRung() || polls() {
 		recorder.attend()
 	}
+	recount()
 	if sp := recorder.current(); sp != nil {
 		sp.reportFigures(now)
 	}

@@ -277,8 +277,10 @@ func (sp *spool) close() {
 }
 
 func (sp *spool) stats() Statistics {
-	var st Statistics
-	st.Recording = true
+	st := Statistics{Recording: true, Clock: "system"}
+	if counting {
+		st.Clock = "tsc"
+	}
 	for i := range sp.normal {
 		sp.normal[i].count(&st.Normal)
 	}

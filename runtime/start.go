@@ -128,6 +128,7 @@ func RunID() string {
 // Statistics are counts since Start.
 type Statistics struct {
 	Recording bool   // whether a spool is open
+	Clock     string // what calls are timed with: "tsc", the processor's counter, or "system"
 	Calls     uint64 // records of calls that ended well
 	Errors    uint64 // records of calls that failed
 	Dropped   uint64 // calls that ended well while the normal lane was full
