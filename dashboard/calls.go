@@ -3,6 +3,7 @@ package dashboard
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -232,18 +233,27 @@ func (s *Server) getCall(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	a := callAnswer{}
 	c, err := s.repo.Call(r.Context(), id)
-	if err != nil {
+	if errors.Is(err, query.ErrNoCall) {
+		var ok bool
+		if a.callRow, ok = s.openCall(r.Context(), id); !ok {
+			return nil, err
+		}
+		a.Open = true
+	} else if err != nil {
+		return nil, err
+	} else {
+		a.callRow, a.Open = newCallRow(c, true), c.Open
+		if c.Stack != "" {
+			a.Stack = &c.Stack
+		}
+	}
+	// Of an open root nothing may be stored yet that names it.
+	if a.Children, err = s.repo.CountChildren(r.Context(), id); err != nil && !errors.Is(err, query.ErrNoCall) {
 		return nil, err
 	}
-	a := callAnswer{callRow: newCallRow(c, true), Open: c.Open}
-	if c.Stack != "" {
-		a.Stack = &c.Stack
-	}
-	if a.Children, err = s.repo.CountChildren(r.Context(), id); err != nil {
-		return nil, err
-	}
-	if f, err := s.repo.FunctionByID(r.Context(), c.Function); err == nil {
+	if f, err := s.repo.FunctionByID(r.Context(), a.Func); err == nil {
 		a.Function = &functionOf{f.ID, f.Name, f.Package, f.File, f.Line, f.Signature}
 	}
 	return a, nil

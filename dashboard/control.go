@@ -3,6 +3,8 @@ package dashboard
 import (
 	"context"
 	"net/http"
+
+	"github.com/monitorgen/monitorgen/dashboard/aggregate"
 )
 
 // Controller changes what running processes record. It is by function, whatever
@@ -23,6 +25,7 @@ type Controlled struct {
 	Mode    string   // off, timing, args or full
 	Sample  *float64 // the share of calls; nil: as the directive says
 	Set     bool     // somebody has changed it
+	Running int      // living processes that have it
 }
 
 // ControlChange is what is to be recorded of a function.
@@ -39,6 +42,7 @@ type controlRow struct {
 	Mode    string   `json:"mode"`
 	Sample  *float64 `json:"sample"`
 	Set     bool     `json:"set"`
+	Running int      `json:"running"`
 }
 
 func (s *Server) getControl(r *http.Request) (any, error) {
@@ -55,13 +59,40 @@ func (s *Server) getControl(r *http.Request) (any, error) {
 	}
 	rows := []controlRow{}
 	for _, c := range controlled {
-		row := controlRow{Process: c.Process, Group: c.Group, Mode: c.Mode, Sample: c.Sample, Set: c.Set}
+		row := newControlRow(c)
 		if id, ok := ids[c.Process]; ok {
 			row.Func = &id
 		}
 		rows = append(rows, row)
 	}
 	return map[string]any{"available": true, "functions": rows}, nil
+}
+
+func newControlRow(c Controlled) controlRow {
+	return controlRow{Process: c.Process, Group: c.Group, Mode: c.Mode, Sample: c.Sample, Set: c.Set, Running: c.Running}
+}
+
+// addControl fills in what is recorded of functions.
+func (s *Server) addControl(ctx context.Context, rows []funcRow) error {
+	if s.options.Control == nil {
+		return nil
+	}
+	controlled, err := s.options.Control.Controlled(ctx)
+	if err != nil {
+		return err
+	}
+	byName := map[aggregate.Name]Controlled{}
+	for _, c := range controlled {
+		byName[aggregate.Name{Process: c.Process, Group: c.Group}] = c
+	}
+	for i := range rows {
+		if c, ok := byName[aggregate.Name{Process: rows[i].Process, Group: rows[i].Group}]; ok {
+			row := newControlRow(c)
+			row.Func = &rows[i].ID
+			rows[i].Control = &row
+		}
+	}
+	return nil
 }
 
 // idsByProcess returns the newest function of each process name.
@@ -117,16 +148,4 @@ func (c ControlChange) check(known []Controlled) error {
 		}
 	}
 	return badParameter("process", "process: no function %q", c.Process)
-}
-
-// SinkState is how a living sink of the database is.
-type SinkState struct {
-	PID      int
-	Host     string
-	Program  string
-	State    string // OK, DELAYED or CIRCUIT_OPEN
-	Breaker  string // CLOSED, OPEN or HALF_OPEN
-	Failures int64
-	Error    string
-	Behind   int64 // nanoseconds since it has not come to the end of the spool
 }

@@ -59,7 +59,8 @@ type funcRow struct {
 	File    string `json:"file"`
 	Line    int64  `json:"line"`
 	sumRow
-	Dropped int64 `json:"dropped"`
+	Dropped int64       `json:"dropped"`
+	Control *controlRow `json:"control"` // nil: not known
 }
 
 func (s *Server) getFuncs(r *http.Request) (any, error) {
@@ -73,7 +74,12 @@ func (s *Server) getFuncs(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"rows": rows[:min(limit, len(rows))], "total": len(rows), "precision": precision}, nil
+	total := len(rows)
+	rows = rows[:min(limit, total)]
+	if err := s.addControl(r.Context(), rows); err != nil {
+		return nil, err
+	}
+	return map[string]any{"rows": rows, "total": total, "precision": precision}, nil
 }
 
 // precision is what quantiles are: those of histograms.

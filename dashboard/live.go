@@ -212,7 +212,7 @@ func (c *client) write(ctx context.Context) {
 		}
 		if ask := c.server.options.OpenCalls; open && ask != nil && time.Since(openAt) >= metricsEvery {
 			openAt = time.Now()
-			if calls, err := ask(ctx); err == nil {
+			if calls, err := ask(ctx, false); err == nil {
 				messages = append(messages, openMessage{"open", calls})
 			}
 		}

@@ -27,6 +27,7 @@ type metricsAnswer struct {
 
 type laneRow struct {
 	Lane       string `json:"lane"`
+	Waiting    *int64 `json:"waiting_bytes"` // not stored yet; nil: nobody tells
 	Enqueued   int64  `json:"enqueued"`
 	Overflowed int64  `json:"overflowed"`
 	Recovered  int64  `json:"recovered"`
@@ -84,21 +85,10 @@ func (s *Server) metrics(ctx context.Context) (*metricsAnswer, error) {
 			m.LastWrite = moment(stat.Value)
 		}
 	}
-	runs, err := s.repo.Runs(ctx)
-	if err != nil {
+	spooled := s.spooled(ctx)
+	m.addWaiting(spooled)
+	if err := s.addProcesses(ctx, m, spooled); err != nil {
 		return nil, err
-	}
-	for _, run := range runs {
-		if run.Ended {
-			continue
-		}
-		row := processRow{Run: run.ID, PID: run.PID, Program: run.Program}
-		if f, err := s.repo.Figures(ctx, run.ID); err != nil {
-			return nil, err
-		} else if f != nil {
-			row.At, row.CPU, row.RSS, row.Heap, row.Goroutines = moment(f.At), f.CPU, f.RSS, f.Heap, f.Goroutines
-		}
-		m.Processes = append(m.Processes, row)
 	}
 	if len(m.Processes) > 0 && m.LastWrite != 0 {
 		lag := max(now.UnixNano()-int64(m.LastWrite), 0)
@@ -111,6 +101,41 @@ func (s *Server) metrics(ctx context.Context) (*metricsAnswer, error) {
 	m.Clients = s.live.clients()
 	m.Bytes = size(s.repo.Path())
 	return m, nil
+}
+
+// addWaiting fills in how long the queues are.
+func (m *metricsAnswer) addWaiting(spooled map[string]Spooled) {
+	if spooled == nil {
+		return
+	}
+	for i := range m.Lanes {
+		var waiting int64
+		for _, run := range spooled {
+			waiting += run.Waiting[m.Lanes[i].Lane]
+		}
+		m.Lanes[i].Waiting = &waiting
+	}
+}
+
+// addProcesses fills in the living processes.
+func (s *Server) addProcesses(ctx context.Context, m *metricsAnswer, spooled map[string]Spooled) error {
+	runs, err := s.runs(ctx, spooled)
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		if !run.Living {
+			continue
+		}
+		row := processRow{Run: run.ID, PID: run.PID, Program: run.Program}
+		if f, err := s.repo.Figures(ctx, run.ID); err != nil {
+			return err
+		} else if f != nil {
+			row.At, row.CPU, row.RSS, row.Heap, row.Goroutines = moment(f.At), f.CPU, f.RSS, f.Heap, f.Goroutines
+		}
+		m.Processes = append(m.Processes, row)
+	}
+	return nil
 }
 
 // addSinks asks how the living sinks are. The worst of them is the state.

@@ -27,6 +27,7 @@ type runRow struct {
 	Last      moment   `json:"last_ns"`
 	Ended     moment   `json:"ended_ns"`
 	Living    bool     `json:"living"`
+	Undrained bool     `json:"undrained"`
 	Calls     int64    `json:"calls"`
 	Errors    int64    `json:"errors"`
 	Dropped   int64    `json:"dropped"`
@@ -39,14 +40,14 @@ func (s *Server) getRuns(r *http.Request) (any, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	runs, err := s.repo.Runs(r.Context())
+	runs, err := s.runs(r.Context(), s.spooled(r.Context()))
 	if err != nil {
 		return nil, err
 	}
 	rows := []runRow{}
 	for _, run := range runs[:min(limit, len(runs))] {
 		row := runRow{Run: run.ID, UUID: run.UUID, Session: run.Session, Program: run.Program, Args: run.Args, PID: run.PID, Host: run.Host,
-			GoVersion: run.GoVersion, OS: run.OS, Module: run.Module, Started: moment(run.Started), Last: moment(run.Last), Living: !run.Ended,
+			GoVersion: run.GoVersion, OS: run.OS, Module: run.Module, Started: moment(run.Started), Last: moment(run.Last), Living: run.Living, Undrained: run.Undrained,
 			Calls: run.Calls, Errors: run.Errors, Dropped: run.Dropped, Open: run.Open}
 		if run.Ended {
 			row.Ended = row.Last
@@ -54,20 +55,6 @@ func (s *Server) getRuns(r *http.Request) (any, error) {
 		rows = append(rows, row)
 	}
 	return map[string]any{"rows": rows, "total": len(runs)}, nil
-}
-
-// living reports whether a recorded process lives.
-func (s *Server) living(ctx context.Context) (bool, error) {
-	runs, err := s.repo.Runs(ctx)
-	if err != nil {
-		return false, err
-	}
-	for _, run := range runs {
-		if !run.Ended {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 func (s *Server) getHealth(r *http.Request) (any, error) {

@@ -35,8 +35,11 @@ type Options struct {
 	Control Controller
 	// Sinks, if it is not nil, says how the living sinks of the database are.
 	Sinks func() ([]SinkState, error)
-	// OpenCalls, if it is not nil, returns the calls that living processes are in.
-	OpenCalls func(ctx context.Context) ([]export.Call, error)
+	// Spools, if it is not nil, returns the runs in the database's spool folder.
+	Spools func(ctx context.Context) ([]Spooled, error)
+	// OpenCalls, if it is not nil, returns the calls that living processes are in,
+	// with values in full or as lists have them.
+	OpenCalls func(ctx context.Context, full bool) ([]export.Call, error)
 	// Version is shown to clients.
 	Version string
 }
@@ -96,6 +99,7 @@ func (s *Server) routes() http.Handler {
 		"heatmap":                  {"GET": answer(s.getHeatmap)},
 		"graph":                    {"GET": answer(s.getGraph)},
 		"compare":                  {"GET": answer(s.getCompare)},
+		"open":                     {"GET": answer(s.getOpen)},
 		"runs":                     {"GET": answer(s.getRuns)},
 		"health":                   {"GET": answer(s.getHealth)},
 		"export":                   {"GET": http.HandlerFunc(s.getExport)},

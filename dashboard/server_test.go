@@ -94,6 +94,14 @@ func (f *fixture) write(number int, calls []spool.Call, ended bool) {
 	}
 }
 
+// started makes a run known that has stored nothing.
+func (f *fixture) started(number int, at int64) {
+	f.t.Helper()
+	if _, _, err := f.store.Run(context.Background(), &spool.Info{ID: fmt.Sprintf("%032x", number), Start: at, Program: "/bin/desk"}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 // do sends a request to the server, as from the machine itself.
 func (f *fixture) do(method, target, body string, change ...func(*http.Request)) (int, http.Header, string) {
 	f.t.Helper()

@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/monitorgen/monitorgen/dashboard"
 	"github.com/monitorgen/monitorgen/export"
+	"github.com/monitorgen/monitorgen/internal/wire"
 	"github.com/monitorgen/monitorgen/sink/control"
 	"github.com/monitorgen/monitorgen/sink/spool"
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
@@ -32,7 +35,7 @@ func (p *programs) Controlled(ctx context.Context) ([]dashboard.Controlled, erro
 	}
 	all := make([]dashboard.Controlled, len(report.Functions))
 	for i, f := range report.Functions {
-		all[i] = dashboard.Controlled{Process: f.Process, Package: f.Package, Name: f.Name, Group: f.Group, Mode: f.Level, Sample: f.Sample, Set: f.Set}
+		all[i] = dashboard.Controlled{Process: f.Process, Package: f.Package, Name: f.Name, Group: f.Group, Mode: f.Level, Sample: f.Sample, Set: f.Set, Running: f.Running}
 	}
 	return all, nil
 }
@@ -93,9 +96,45 @@ func (p *programs) sinks() ([]dashboard.SinkState, error) {
 	return states, nil
 }
 
+// spools returns what lies in the spool folder: whose process lives, and what is
+// not stored yet. A run that is removed meanwhile is left out.
+func (p *programs) spools(ctx context.Context) ([]dashboard.Spooled, error) {
+	ids, err := spool.List(p.spool)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := p.db.Positions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []dashboard.Spooled{}
+	for _, id := range ids {
+		s := dashboard.Spooled{UUID: id}
+		if s.Alive, err = spool.Alive(p.spool, id); err != nil {
+			return nil, err
+		}
+		backlog, err := spool.ReadBacklog(p.spool, id, spoolPositions(stored[id]))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		s.Waiting = map[string]int64{"normal": backlog.Normal, "error": backlog.Error}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func spoolPositions(stored []query.Position) (positions []spool.Position) {
+	for _, p := range stored {
+		positions = append(positions, spool.Position{Lane: wire.Lane(p.Lane), Shard: uint32(p.Shard), Segment: uint32(p.Segment), Offset: uint64(p.Offset)})
+	}
+	return positions
+}
+
 // open returns the calls that the running processes are in, of those that the
 // database knows.
-func (p *programs) open(ctx context.Context) ([]export.Call, error) {
+func (p *programs) open(ctx context.Context, full bool) ([]export.Call, error) {
 	runs, err := spool.OpenNow(p.spool)
 	if len(runs) == 0 {
 		return []export.Call{}, err
@@ -117,7 +156,7 @@ func (p *programs) open(ctx context.Context) ([]export.Call, error) {
 		for i := range r.Open.Calls {
 			c := openCall(&r.Open.Calls[i], id, now)
 			c.Function = functions[c.Process]
-			calls = append(calls, export.NewCall(c, false))
+			calls = append(calls, export.NewCall(c, full))
 		}
 	}
 	return calls, nil

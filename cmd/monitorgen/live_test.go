@@ -66,7 +66,7 @@ func TestDashboardOfRunningProgram(t *testing.T) {
 	defer db.Close()
 	p := e.programs(db)
 	within(t, func() {
-		calls, err := p.open(ctx)
+		calls, err := p.open(ctx, false)
 		if err != nil || len(calls) != 1 {
 			t.Fatalf("%d open calls, %v", len(calls), err)
 		}
@@ -75,7 +75,7 @@ func TestDashboardOfRunningProgram(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	})
-	if calls, err := p.open(ctx); err != nil || len(calls) != 0 {
+	if calls, err := p.open(ctx, false); err != nil || len(calls) != 0 {
 		t.Errorf("%d open calls after it has ended, %v", len(calls), err)
 	}
 	tenth := 0.1

@@ -137,7 +137,7 @@ func (e *env) startDashboard(f *serveFlags, db *query.DB) (*serving, error) {
 	s := &serving{failed: make(chan error, 1), url: pageURL(listener.Addr().String(), token)}
 	programs := e.programs(db)
 	s.dashboard = dashboard.New(dashboard.Options{
-		Control: programs, Sinks: programs.sinks, OpenCalls: programs.open,
+		Control: programs, Sinks: programs.sinks, Spools: programs.spools, OpenCalls: programs.open,
 		Repository: dashboard.Database(db), Host: host, Hosts: hosts, Token: token, Pages: web.Handler(),
 		AlertFile: rules, URL: pageURL(listener.Addr().String(), ""), Version: version()})
 	s.http = &http.Server{Handler: s.dashboard, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // What all tests share: building, recording and starting a browser take longer
@@ -53,6 +54,9 @@ func run(m *testing.M) (int, error) {
 			return 0, err
 		}
 	}
+	if err := WriteRules(dir); err != nil {
+		return 0, err
+	}
 	if desk, err = tool.Serve(ctx, deskDB); err != nil {
 		return 0, err
 	}
@@ -91,6 +95,22 @@ func deskPages(t *testing.T) []Page {
 	pages, err := Desk(desk.URL)
 	must(t, err)
 	return pages
+}
+
+// until asks until there is no error any more.
+func until(t *testing.T, what string, ask func() error) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		err := ask()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it never came that %s: %v", what, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 func get[T any](t *testing.T, address string) T {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 )
 
 // Page is a view that tests visit and pictures show.
@@ -68,11 +70,21 @@ func Desk(server string) ([]Page, error) {
 		{"errors", "/errors", "limit"},
 		{"error", "/errors/" + errs.Rows[0].Fingerprint, "What they were called with"},
 		{"compare", "/compare", "Δ p95"},
-		{"alerts", "/alerts", "History"},
+		{"alerts", "/alerts", "orders fail"},
 		{"sql", "/sql?sql=" + url.QueryEscape("SELECT process, count(*) AS calls, sum(status = 'ERR') AS errors, round(avg(duration_ms), 4) AS mean_ms\nFROM process_trace GROUP BY process ORDER BY calls DESC"), "mean_ms"},
 		{"runs", "/runs", "desk"},
 		{"settings", "/settings", "Colours"},
 	}, nil
+}
+
+// WriteRules writes rules of alerts for a database of examples/desk in the folder:
+// one that fires, one that rests, one of a value that stands still.
+func WriteRules(folder string) error {
+	return os.WriteFile(filepath.Join(folder, "monitor-alerts.json"), []byte(`{"rules":[
+	{"name":"orders fail","group":"desk.orders","measure":"error_rate","op":">","threshold":"5%","window":"1h"},
+	{"name":"slow risk","func":"desk.(*desk).risk","measure":"p95","op":">","threshold":"10ms","window":"1m","disabled":true},
+	{"name":"price stands still","func":"desk.(*market).spot","measure":"stale","value":"result.price","threshold":"50","window":"10m"}
+]}`), 0o600)
 }
 
 // GetJSON asks the API.

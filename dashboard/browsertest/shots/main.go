@@ -92,7 +92,7 @@ func serveDesk(ctx context.Context) (string, func(), error) {
 			return fail(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(work, "monitor-alerts.json"), []byte(rules), 0o600); err != nil {
+	if err := browsertest.WriteRules(work); err != nil {
 		return fail(err)
 	}
 	s, err := tool.Serve(ctx, database)
@@ -101,13 +101,6 @@ func serveDesk(ctx context.Context) (string, func(), error) {
 	}
 	return s.URL, func() { s.Close(); os.RemoveAll(work) }, nil
 }
-
-// rules are those of the page of alerts.
-const rules = `{"rules":[
-	{"name":"orders fail","group":"desk.orders","measure":"error_rate","op":">","threshold":"5%","window":"1h"},
-	{"name":"slow risk","func":"desk.(*desk).risk","measure":"p95","op":">","threshold":"10ms","window":"1m","disabled":true},
-	{"name":"price stands still","func":"desk.(*market).spot","measure":"stale","value":"result.price","threshold":"50","window":"10m"}
-]}`
 
 func take(tab *browsertest.Tab, page browsertest.Page, theme, file string) error {
 	if err := tab.Run(chromedp.EmulateViewport(1440, 900), browsertest.Theme(theme)); err != nil {

@@ -43,3 +43,31 @@ func (d *DB) Spool(ctx context.Context) (s Spool, err error) {
 	}
 	return s, nil
 }
+
+// Position is how far a stream of a run's spool is stored.
+type Position struct {
+	Lane, Shard, Segment, Offset int64 // as in docs/format.md
+}
+
+// Positions returns how far the spools of runs that have not ended are stored, by
+// the uuid of the run.
+func (d *DB) Positions(ctx context.Context) (map[string][]Position, error) {
+	rows, err := d.db.QueryContext(ctx, `SELECT r.uuid, p.lane, p.shard, p.segment, p."offset" FROM monitor_positions p JOIN monitor_runs r USING (run_id)`)
+	if err != nil {
+		return nil, d.fail("read positions", err)
+	}
+	defer rows.Close()
+	positions := map[string][]Position{}
+	for rows.Next() {
+		var uuid string
+		var p Position
+		if err := rows.Scan(&uuid, &p.Lane, &p.Shard, &p.Segment, &p.Offset); err != nil {
+			return nil, d.fail("read positions", err)
+		}
+		positions[uuid] = append(positions[uuid], p)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, d.fail("read positions", err)
+	}
+	return positions, nil
+}

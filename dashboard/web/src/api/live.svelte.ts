@@ -108,7 +108,7 @@ class Live {
         this.alerts++
         break
       case 'open':
-        this.inFlight = message.rows
+        if (!this.paused) this.inFlight = message.rows
         break
       case 'error':
         this.error = message.detail

@@ -101,17 +101,16 @@ export interface Flame {
 
 export type Mode = 'off' | 'timing' | 'args' | 'full'
 
-export interface Control {
-  mode: Mode
-  sample: number
-}
-
 /** What running processes record of a function; without a sample it is what its directive says. */
 export interface Controlled {
   process: string
   group: string
   mode: Mode
   sample: number | null
+  /** Somebody has changed it. */
+  set: boolean
+  /** Living processes that have the function. */
+  running: number
 }
 
 export interface Statistics {
@@ -136,7 +135,7 @@ export interface FuncRow extends Statistics {
   line: number
   first_ns: string
   last_ns: string
-  control?: Control | null
+  control: Controlled | null
 }
 
 export interface Point {
@@ -177,7 +176,6 @@ export interface Func {
   callees: Link[]
   errors: ErrorGroup[]
   examples: { newest: Call[]; slowest: Call[]; failed: Call[] }
-  control?: Control | null
 }
 
 export interface Source {
@@ -212,6 +210,8 @@ export interface ErrorDetail extends ErrorGroup {
 
 export interface Lane {
   lane: string
+  /** Bytes that are not stored yet; null if nobody tells. */
+  waiting_bytes: number | null
   enqueued: number
   overflowed: number
   recovered: number
@@ -230,7 +230,7 @@ export interface Metrics {
   last_write_ns: string | null
   write_lag_ns: number | null
   database_bytes: number
-  sinks: { pid: number; host: string; program: string; state: string; breaker: string; failures: number; error: string; behind: number }[]
+  sinks: { pid: number; host: string; program: string; state: string; breaker: string; failures: number; error: string; behind_ns: number }[]
   lanes: Lane[]
   processes?: { run: number; pid: number; program: string; cpu: number; rss_bytes: number; heap_bytes: number; goroutines: number; at_ns: string }[]
   clients?: { connected: number; skipped: number }
@@ -332,6 +332,7 @@ export interface Run {
   last_ns: string | null
   ended_ns: string | null
   living: boolean
+  undrained: boolean
   calls: number
   errors: number
   dropped: number
