@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/google/pprof/profile"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/monitorgen/monitorgen/internal/filter"
 	"github.com/monitorgen/monitorgen/internal/manifest"
@@ -241,7 +242,7 @@ func TestSpans(t *testing.T) {
 				t.Fatalf("span %s: its parent %s is not in its trace", s.Span, s.Parent)
 			}
 		}
-		if root := spans[0]; root.Status.Code != statusError || root.Start != "1700000000123456789" || root.End != "1700000000133456790" {
+		if root := spans[0]; root.Status.Code != int(tracepb.Status_STATUS_CODE_ERROR) || root.Start != "1700000000123456789" || root.End != "1700000000133456790" {
 			t.Errorf("the root is %+v", root)
 		}
 	}

@@ -3,11 +3,15 @@ package export
 import (
 	"bufio"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"path"
 	"strconv"
 
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/monitorgen/monitorgen/internal/otlptrace"
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
 
@@ -15,12 +19,15 @@ import (
 // hexadecimal, times are text, enumerations are numbers. A resource is a run;
 // calls come run by run.
 type spans struct {
-	w    *bufio.Writer
-	runs map[int64]query.Run
-	at   int64 // the run whose spans are being written
-	any  bool  // one was written
+	w         *bufio.Writer
+	runs      map[int64]*otlptrace.Run
+	functions map[int64]query.Function
+	at        int64 // the run whose spans are being written
+	any       bool  // one was written
 }
 
+// otlpAttribute, otlpEvent, otlpStatus and otlpSpan are OTLP's messages in JSON,
+// which is not that of protocol buffers: ids are hexadecimal.
 type otlpAttribute struct {
 	Key   string    `json:"key"`
 	Value otlpValue `json:"value"`
@@ -55,29 +62,21 @@ type otlpSpan struct {
 	Status     otlpStatus      `json:"status"`
 }
 
-// Numbers of OTLP.
-const (
-	spanInternal = 1
-	statusError  = 2
-)
-
-func textAttribute(key, value string) otlpAttribute {
-	return otlpAttribute{key, otlpValue{Text: &value}}
-}
-
-func wholeAttribute(key string, value int64) otlpAttribute {
-	text := strconv.FormatInt(value, 10)
-	return otlpAttribute{key, otlpValue{Whole: &text}}
-}
-
 func newSpans(ctx context.Context, w *bufio.Writer, s Source, _ query.Filter) (writer, error) {
 	runs, err := s.Runs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	o := &spans{w: w, runs: map[int64]query.Run{}}
+	functions, err := s.AllFunctions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := &spans{w: w, runs: map[int64]*otlptrace.Run{}, functions: map[int64]query.Function{}}
 	for _, r := range runs {
-		o.runs[r.ID] = r
+		o.runs[r.ID] = &otlptrace.Run{UUID: r.UUID, Program: r.Program, Host: r.Host, PID: r.PID, GoVersion: r.GoVersion, Module: r.Module}
+	}
+	for _, f := range functions {
+		o.functions[f.ID] = f
 	}
 	_, err = w.WriteString(`{"resourceSpans":[`)
 	return o, err
@@ -91,7 +90,7 @@ func (o *spans) call(c *query.Call) error {
 		}
 		separator = "\n"
 	}
-	data, err := json.Marshal(o.span(c))
+	data, err := json.Marshal(newSpan(o.runs[c.ID.Run].Span(o.traced(c))))
 	if err != nil {
 		return err
 	}
@@ -104,11 +103,10 @@ func (o *spans) call(c *query.Call) error {
 
 // resource begins the spans of a run.
 func (o *spans) resource(run int64) error {
-	r := o.runs[run]
-	attributes, err := json.Marshal([]otlpAttribute{
-		textAttribute("service.name", path.Base(r.Program)), textAttribute("service.instance.id", r.UUID),
-		textAttribute("host.name", r.Host), wholeAttribute("process.pid", r.PID),
-		textAttribute("process.runtime.name", "go"), textAttribute("process.runtime.version", r.GoVersion)})
+	if o.runs[run] == nil {
+		o.runs[run] = &otlptrace.Run{} // it began after the runs were read
+	}
+	attributes, err := json.Marshal(newAttributes(o.runs[run].Resource().Attributes))
 	if err != nil {
 		return err
 	}
@@ -117,37 +115,55 @@ func (o *spans) resource(run int64) error {
 		end = "\n]}]},\n"
 	}
 	o.any, o.at = true, run
-	_, err = fmt.Fprintf(o.w, `%s{"resource":{"attributes":%s},"scopeSpans":[{"scope":{"name":"monitorgen"},"spans":[`, end, attributes)
+	_, err = fmt.Fprintf(o.w, `%s{"resource":{"attributes":%s},"scopeSpans":[{"scope":{"name":"%s"},"spans":[`, end, attributes, otlptrace.Scope)
 	return err
 }
 
-func (o *spans) span(c *query.Call) otlpSpan {
-	start := c.Start.UnixNano()
-	end := strconv.FormatInt(start+int64(c.Duration), 10)
-	s := otlpSpan{
-		// The run's own id keeps traces of two databases apart.
-		Trace: fmt.Sprintf("%.16s%016x", o.runs[c.ID.Run].UUID+"0000000000000000", c.Trace), Span: spanID(c.ID.Call),
-		Name: c.Process, Kind: spanInternal, Start: strconv.FormatInt(start, 10), End: end,
-		Attributes: []otlpAttribute{textAttribute("code.function.name", c.Process), textAttribute("monitorgen.group", c.Group),
-			textAttribute("monitorgen.call", c.ID.String()), wholeAttribute("thread.id", c.Goroutine)},
+// traced makes the form of a call that spans are made of.
+func (o *spans) traced(c *query.Call) *otlptrace.Call {
+	out := &otlptrace.Call{
+		ID: uint64(c.ID.Call), Parent: uint64(c.Parent), Trace: uint64(c.Trace), Start: c.Start.UnixNano(), Duration: int64(c.Duration),
+		Process: c.Process, Group: c.Group, Goroutine: uint64(c.Goroutine), Failed: c.Failed, Exception: c.Exception, Stack: c.Stack,
 	}
-	if c.Parent != 0 {
-		s.Parent = spanID(c.Parent)
+	if f, ok := o.functions[c.Function]; ok {
+		out.Function, out.File, out.Line = f.Package+"."+f.Name, f.File, int(f.Line)
 	}
 	for _, v := range c.Arguments {
-		s.Attributes = append(s.Attributes, textAttribute("monitorgen.arg."+v.Name, v.Text()))
+		out.Arguments = append(out.Arguments, otlptrace.Value{Name: v.Name, Text: v.Text()})
 	}
 	for _, v := range c.Results {
-		s.Attributes = append(s.Attributes, textAttribute("monitorgen.result."+v.Name, v.Text()))
+		out.Results = append(out.Results, otlptrace.Value{Name: v.Name, Text: v.Text()})
 	}
-	if c.Failed {
-		s.Status = otlpStatus{statusError, c.Exception}
-		s.Events = []otlpEvent{{end, "exception", []otlpAttribute{textAttribute("exception.message", c.Exception)}}}
-	}
-	return s
+	return out
 }
 
-func spanID(call int64) string { return fmt.Sprintf("%016x", call) }
+// newSpan makes the JSON form of a span.
+func newSpan(s *tracepb.Span) otlpSpan {
+	out := otlpSpan{
+		Trace: hex.EncodeToString(s.TraceId), Span: hex.EncodeToString(s.SpanId), Parent: hex.EncodeToString(s.ParentSpanId),
+		Name: s.Name, Kind: int(s.Kind), Start: strconv.FormatUint(s.StartTimeUnixNano, 10), End: strconv.FormatUint(s.EndTimeUnixNano, 10),
+		Attributes: newAttributes(s.Attributes), Status: otlpStatus{int(s.GetStatus().GetCode()), s.GetStatus().GetMessage()},
+	}
+	for _, e := range s.Events {
+		out.Events = append(out.Events, otlpEvent{strconv.FormatUint(e.TimeUnixNano, 10), e.Name, newAttributes(e.Attributes)})
+	}
+	return out
+}
+
+func newAttributes(attributes []*commonpb.KeyValue) []otlpAttribute {
+	all := make([]otlpAttribute, len(attributes))
+	for i, a := range attributes {
+		all[i].Key = a.Key
+		switch v := a.Value.Value.(type) {
+		case *commonpb.AnyValue_StringValue:
+			all[i].Value.Text = &v.StringValue
+		case *commonpb.AnyValue_IntValue:
+			text := strconv.FormatInt(v.IntValue, 10)
+			all[i].Value.Whole = &text
+		}
+	}
+	return all
+}
 
 func (o *spans) close() error {
 	end := "]}\n"

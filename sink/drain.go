@@ -74,6 +74,9 @@ func (r *drain) ready() bool {
 func (r *drain) introduce(ctx context.Context) error {
 	info, _ := r.run.Info()
 	id, positions, err := r.drainer.store.Run(ctx, &info)
+	if name := r.drainer.forwardsTo(); name != "" && err == nil {
+		positions, err = r.run.KeptPositions(name)
+	}
 	if err != nil {
 		return err
 	}
@@ -85,6 +88,15 @@ func (r *drain) introduce(ctx context.Context) error {
 		r.drainer.count(r.session, Counts{Runs: 1})
 	}
 	return nil
+}
+
+// forwardsTo is the name under which positions are kept for the Store, "" when it
+// keeps them.
+func (d *Drainer) forwardsTo() string {
+	if f, ok := d.options.Store.(Forwarder); ok {
+		return f.Name()
+	}
+	return ""
 }
 
 // storeBatch stores one batch; more says that there is another.
@@ -106,6 +118,11 @@ func (r *drain) storeBatch(ctx context.Context, next func(*spool.Run, *spool.Rec
 		counts.Bytes, counts.Quarantined = b.Bytes, b.Quarantined
 		r.stored, r.quarantined = r.run.BytesRead(), 0
 		r.drainer.count(r.session, counts)
+	}
+	if name := r.drainer.forwardsTo(); name != "" && len(b.Positions) > 0 {
+		if err := r.run.KeepPositions(name); err != nil {
+			return false, err
+		}
 	}
 	if err := r.run.Committed(); err != nil {
 		return false, err
@@ -166,12 +183,20 @@ func (r *drain) quarantine(damage *spool.Damage) error {
 	return nil
 }
 
+// errAwaited says that another Store has not all of a run yet: it is finished at a
+// later pass.
+var errAwaited = errors.New("another store has not all of the run yet")
+
 // finish is for a run whose process is dead and whose records are all stored.
 // The calls go before the Store forgets the positions, the definitions after:
 // wherever this stops, it can be done again and nothing is stored twice.
 func (r *drain) finish(ctx context.Context) error {
 	if r.known {
-		if err := r.run.RemoveCalls(); err != nil {
+		err := r.run.RemoveCalls()
+		if errors.Is(err, spool.ErrAwaited) {
+			return errAwaited
+		}
+		if err != nil {
 			return err
 		}
 		open, err := r.run.OpenCalls()

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
+	"github.com/monitorgen/monitorgen/sink/spool"
 	"github.com/monitorgen/monitorgen/sink/status"
 )
 
@@ -40,6 +42,8 @@ type DrainerOptions struct {
 	// own, where set, tells this process' run: runs of other living processes are
 	// left to those.
 	own func(id string) bool
+	// openRun, where set, opens runs in place of spool.Open.
+	openRun func(folder, id string) (*spool.Run, error)
 }
 
 // Drainer moves records from the spools in one folder into a Store. Exactly one
@@ -84,6 +88,9 @@ func NewDrainer(o DrainerOptions) *Drainer {
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
+	if d.options.openRun == nil {
+		d.options.openRun = spool.Open
+	}
 	d.complain = newComplaints(o.Logger)
 	d.health.init(o.Spool)
 	d.store = guard(o.Store, o.Breaker, d.breakerChanged)
@@ -107,11 +114,17 @@ func (d *Drainer) Run(ctx context.Context) error {
 	d.health.show()
 	tick := time.NewTicker(d.options.Interval)
 	defer tick.Stop()
+	failures := 0 // passes in a row
 	for {
 		next := time.Now().Add(d.options.Interval)
-		if err := d.drainAll(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, ErrCircuitOpen) {
+		err := d.drainAll(ctx)
+		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrCircuitOpen) {
 			d.complain.about(err)
 		}
+		if failures++; err == nil || errors.Is(err, ErrCircuitOpen) {
+			failures = 0
+		}
+		tick.Reset(d.pause(failures))
 		for d.maintainInTurn(ctx) && time.Now().Before(next) {
 		}
 		select {
@@ -121,6 +134,20 @@ func (d *Drainer) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// maxBackOff is how many times the interval a pause after failures takes at most.
+const maxBackOff = 16
+
+// pause is how long to wait before the next pass: the interval, and after passes
+// that failed twice as long for each, up to maxBackOff, give or take a half. So the
+// drainers of many hosts do not come to an engine all at once when it is back.
+func (d *Drainer) pause(failures int) time.Duration {
+	if failures == 0 {
+		return d.options.Interval
+	}
+	wait := d.options.Interval * time.Duration(min(1<<min(failures-1, 10), maxBackOff))
+	return max(1, wait/2+rand.N(wait))
 }
 
 // Once makes one pass over all runs: everything they have published so far is

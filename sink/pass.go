@@ -149,7 +149,9 @@ func (d *Drainer) drainRun(ctx context.Context, at place) error {
 	if r.alive {
 		return nil
 	}
-	if err := r.finish(ctx); err != nil {
+	if err := r.finish(ctx); errors.Is(err, errAwaited) {
+		return nil
+	} else if err != nil {
 		return fmt.Errorf("end run %s: %w", at.id, err)
 	}
 	delete(d.runs, at)
@@ -181,7 +183,7 @@ func (d *Drainer) take(at place, r *drain) (*drain, error) {
 	if skip, err := d.leave(at); skip || err != nil {
 		return nil, err
 	}
-	run, err := spool.Open(at.folder, at.id)
+	run, err := d.options.openRun(at.folder, at.id)
 	if errors.Is(err, fs.ErrNotExist) {
 		delete(d.runs, at) // another drainer removed it after List
 		return nil, nil

@@ -25,6 +25,7 @@ func DrainedElsewhere() bool {
 // Options configure Start. Store and Spool are needed.
 type Options struct {
 	Store    Store         // closed by Close, also when Start fails
+	Also     []Store       // further ones, for the same calls; closed with it
 	Spool    string        // folder of this program's runs; made when it is not there
 	Interval time.Duration // between two passes; 0 is DefaultInterval
 	Breaker  BreakerOptions
@@ -39,8 +40,8 @@ type Options struct {
 // Sink records this program into a Store.
 type Sink struct {
 	idle    bool // somebody else drains
-	store   Store
-	drainer *Drainer
+	stores  []Store
+	drainer *Drainers
 	record  recorder
 
 	stop    context.CancelFunc
@@ -69,14 +70,17 @@ func Start(ctx context.Context, o Options) (*Sink, error) {
 }
 
 func start(ctx context.Context, o Options, record recorder) (_ *Sink, err error) {
+	s := &Sink{stores: o.Also, record: record, idle: DrainedElsewhere()}
+	if o.Store != nil {
+		s.stores = append([]Store{o.Store}, o.Also...)
+	}
 	defer func() {
-		if err != nil && o.Store != nil {
-			err = errors.Join(err, o.Store.Close())
+		if err != nil {
+			err = errors.Join(err, s.closeStores())
 		}
 	}()
-	s := &Sink{store: o.Store, record: record, idle: DrainedElsewhere()}
 	if s.idle {
-		s.close = sync.OnceValue(s.closeStore)
+		s.close = sync.OnceValue(s.closeStores)
 		return s, nil
 	}
 	if o.Store == nil || o.Spool == "" {
@@ -95,10 +99,10 @@ func start(ctx context.Context, o Options, record recorder) (_ *Sink, err error)
 		return nil, fmt.Errorf("start the sink: %w", err)
 	}
 	s.done = make(chan struct{})
-	s.drainer = NewDrainer(DrainerOptions{
+	s.drainer = NewDrainers(DrainerOptions{
 		Spool: o.Spool, Store: o.Store, Interval: o.Interval, Breaker: o.Breaker, Logger: o.Logger,
 		own: func(id string) bool { return id == record.RunID() },
-	})
+	}, o.Also...)
 	s.close = sync.OnceValue(s.shutDown)
 	draining, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -119,7 +123,7 @@ func (s *Sink) obey() {
 	select {
 	case got := <-s.signals:
 		if err := s.Close(); err != nil {
-			s.drainer.complain.about(err)
+			s.drainer.each[0].complain.about(err)
 		}
 		signal.Stop(s.signals)
 		if self, err := os.FindProcess(os.Getpid()); err == nil {
@@ -149,7 +153,7 @@ func (s *Sink) Flush(ctx context.Context) error {
 	if own == "" {
 		return nil // recording has been stopped: the drainer comes to the end of it
 	}
-	if err := s.drainer.drainOne(ctx, own); err != nil {
+	if err := s.drainer.inTurn(func(d *Drainer) error { return d.drainOne(ctx, own) }); err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
 	return nil
@@ -167,7 +171,7 @@ func (s *Sink) Recover(ctx context.Context) error {
 		return s.last
 	default:
 	}
-	if err := s.drainer.drainAll(ctx); err != nil {
+	if err := s.drainer.inTurn(func(d *Drainer) error { return d.drainAll(ctx) }); err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
 	return nil
@@ -189,12 +193,13 @@ func (s *Sink) shutDown() error {
 	stopped := s.record.Stop()
 	s.stop()
 	<-s.done
-	return errors.Join(stopped, s.last, s.closeStore())
+	return errors.Join(stopped, s.last, s.closeStores())
 }
 
-func (s *Sink) closeStore() error {
-	if s.store == nil {
-		return nil
+func (s *Sink) closeStores() error {
+	var failed []error
+	for _, store := range s.stores {
+		failed = append(failed, store.Close())
 	}
-	return s.store.Close()
+	return errors.Join(failed...)
 }

@@ -28,6 +28,7 @@ the programs with MONITOR_SPOOL=DIR, each user's in a folder of that user's own.
 	monitorgen agent -db /var/lib/monitorgen/monitor.db -spool /var/lib/monitorgen/spool
 	monitorgen agent -db all.db -watch /srv/services -log-json
 	monitorgen agent -once -spool /var/tmp/desk-spool
+	monitorgen agent -store otlp+http://localhost:4318 -spool /var/lib/monitorgen/spool
 
 Of several agents on one spool, each run is drained by one; when that dies
 another takes over. Several agents may write one database, too. A folder that
@@ -37,6 +38,7 @@ belongs to another user, or is a symbolic link, is named and left alone.
 // agentFlags are what the command line says.
 type agentFlags struct {
 	db       string
+	stores   list
 	spools   list
 	parents  list
 	interval time.Duration
@@ -61,6 +63,7 @@ func (l *list) Set(v string) error {
 
 func (a *agentFlags) register(fs *flag.FlagSet) {
 	fs.StringVar(&a.db, "db", "", "the database `file`, made with its folder if there is none; $MONITOR_DB or monitor.db if not named")
+	fs.Var(&a.stores, "store", storeFlagText)
 	fs.Var(&a.spools, "spool", "drain this spool `folder`, which need not exist yet; may be repeated; without it and -watch, $MONITOR_SPOOL or FILE-spool")
 	fs.Var(&a.parents, "watch", "drain every spool in this `folder`, also those that come later: folders whose names end in spool, or with runs in them; may be repeated")
 	fs.DurationVar(&a.interval, "interval", sink.DefaultInterval, "`time` between two passes")
@@ -95,18 +98,26 @@ func (e *env) agent(ctx context.Context, a *agentFlags) int {
 	if err := os.MkdirAll(filepath.Dir(db), 0o700); err != nil {
 		return e.failf("make the database's folder: %v", err)
 	}
-	options, err := e.keeping(log)
+	stores, err := e.stores(a.stores)
 	if err != nil {
-		return e.failf("%v", err)
+		return e.failf("agent: %v", err)
 	}
-	store, err := sqlite.Keep(ctx, db, sqlite.KeeperOptions{Options: options, Check: thoroughCheck, Logger: log})
-	switch {
-	case errors.Is(err, context.Canceled):
-		return exitDone // told to end before it began
-	case err != nil:
-		return e.failQuery(db, err)
+	defer closeAll(stores)
+	if len(stores) == 0 || a.db != "" || e.getenv("MONITOR_DB") != "" {
+		options, err := e.keeping(log)
+		if err != nil {
+			return e.failf("%v", err)
+		}
+		store, err := sqlite.Keep(ctx, db, sqlite.KeeperOptions{Options: options, Check: thoroughCheck, Logger: log})
+		switch {
+		case errors.Is(err, context.Canceled):
+			return exitDone // told to end before it began
+		case err != nil:
+			return e.failQuery(db, err)
+		}
+		defer store.Close()
+		stores = append([]sink.Store{store}, stores...)
 	}
-	defer store.Close()
 	shown := sink.SpoolOf(db) // where whoever looks at the database looks for its drainers
 	if err := os.Mkdir(shown, 0o700); err == nil {
 		defer os.Remove(shown) // gone if it is empty
@@ -114,10 +125,10 @@ func (e *env) agent(ctx context.Context, a *agentFlags) int {
 		log.Warn("how the agent does will not be shown", "error", err)
 	}
 	watched := e.watched(a, db, log)
-	drainer := sink.NewDrainer(sink.DrainerOptions{
-		Spool: shown, Folders: watched.folders, Store: store, Interval: a.interval, BatchSize: a.batch, Breaker: a.breaker, Logger: log,
-	})
-	log.Info("the agent starts", "database", db, "spools", watched.spools, "watch", watched.parents)
+	drainer := sink.NewDrainers(sink.DrainerOptions{
+		Spool: shown, Folders: watched.folders, Store: stores[0], Interval: a.interval, BatchSize: a.batch, Breaker: a.breaker, Logger: log,
+	}, stores[1:]...)
+	log.Info("the agent starts", "stores", storeNames(stores, db), "spools", watched.spools, "watch", watched.parents)
 	if a.once {
 		_, err = drainer.Once(ctx)
 	} else {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/monitorgen/monitorgen/sink"
 	"github.com/monitorgen/monitorgen/sink/spool"
@@ -24,6 +25,8 @@ twice. FILE is a database, monitor.db if not named; it is made if there is none.
 
 func runRecover(ctx context.Context, e *env, args []string) int {
 	flags := newFlags(e, "recover", recoverUsage)
+	var named list
+	flags.Var(&named, "store", storeFlagText)
 	folder := flags.String("spool", "", "the spool `folder`; $MONITOR_SPOOL or FILE-spool if not named")
 	if code, goOn := parseFlags(e, flags, args); !goOn {
 		return code
@@ -32,6 +35,11 @@ func runRecover(ctx context.Context, e *env, args []string) int {
 	if !goOn {
 		return code
 	}
+	stores, err := e.stores(named)
+	if err != nil {
+		return e.failf("recover: %v", err)
+	}
+	defer closeAll(stores)
 	db := e.database(name)
 	dir := e.spoolOf(db)
 	if *folder != "" {
@@ -47,7 +55,15 @@ func runRecover(ctx context.Context, e *env, args []string) int {
 		fmt.Fprintf(e.stdout, "nothing to recover in %s\n", e.shortPath(dir))
 		return exitDone
 	}
-	return e.recover(ctx, db, dir, runs)
+	if len(stores) == 0 || name != "" || e.getenv("MONITOR_DB") != "" {
+		store, err := sqlite.Keep(ctx, db, sqlite.KeeperOptions{Options: sqlite.Options{Retention: sqlite.KeepAll}}) // what comes in may be old
+		if err != nil {
+			return e.failQuery(db, err)
+		}
+		defer store.Close()
+		stores = append([]sink.Store{store}, stores...)
+	}
+	return e.recover(ctx, stores, e.shortPath(db), dir, runs)
 }
 
 // spoolRuns returns the ids of the runs in a spool folder.
@@ -63,20 +79,15 @@ func spoolRuns(dir string) ([]string, error) {
 }
 
 // recover drains the runs once and says what came of it.
-func (e *env) recover(ctx context.Context, db, dir string, runs []string) int {
-	store, err := sqlite.Keep(ctx, db, sqlite.KeeperOptions{Options: sqlite.Options{Retention: sqlite.KeepAll}}) // what comes in may be old
-	if err != nil {
-		return e.failQuery(db, err)
-	}
-	defer store.Close()
+func (e *env) recover(ctx context.Context, stores []sink.Store, db, dir string, runs []string) int {
 	shown := e.progress()
-	options := sink.DrainerOptions{Spool: dir, Store: store, Progress: func(s sink.Stats) {
+	options := sink.DrainerOptions{Spool: dir, Store: stores[0], Progress: func(s sink.Stats) {
 		shown.say("%s of %s, %s MiB of the spool", plural(s.Calls, "call"), plural(int64(s.Runs), "process"), withCommas(s.Bytes>>20))
 	}}
 	alive := living(dir, runs)
-	stats, err := sink.NewDrainer(options).Once(ctx)
+	stats, err := sink.NewDrainers(options, stores[1:]...).Once(ctx)
 	shown.end()
-	e.printRecovered(db, dir, stats)
+	e.printRecovered(strings.Join(storeNames(stores, db), ", "), dir, stats)
 	for _, id := range alive {
 		fmt.Fprintf(e.stdout, "run %s is still running: what it records from now on stays in %s\n", id, e.shortPath(dir))
 	}
@@ -86,11 +97,11 @@ func (e *env) recover(ctx context.Context, db, dir string, runs []string) int {
 	return exitDone
 }
 
-func (e *env) printRecovered(db, dir string, s sink.Stats) {
+func (e *env) printRecovered(into, dir string, s sink.Stats) {
 	if s.Runs == 0 {
 		fmt.Fprintf(e.stdout, "nothing to recover in %s\n", e.shortPath(dir))
 	} else {
-		fmt.Fprintf(e.stdout, "%s of %s recovered into %s\n", plural(s.Calls, "call"), plural(int64(s.Runs), "process"), e.shortPath(db))
+		fmt.Fprintf(e.stdout, "%s of %s recovered into %s\n", plural(s.Calls, "call"), plural(int64(s.Runs), "process"), into)
 	}
 	if s.Drops > 0 {
 		fmt.Fprintf(e.stdout, "%s not kept: the spool was full\n", plural(s.Drops, "call"))

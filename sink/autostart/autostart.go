@@ -20,12 +20,31 @@ func init() {
 	if os.Getenv("MONITOR") == "off" {
 		return
 	}
-	s, err := sqlite.Start(context.Background(), database(), sink.Options{Signals: signals()})
+	s, err := start(context.Background())
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "monitorgen: not recording: %v\n", err)
 		return
 	}
 	started = s
+}
+
+// start starts the sink for what MONITOR_STORE and MONITOR_DB name. The packages of
+// stores may not be initialised yet.
+func start(ctx context.Context) (*sink.Sink, error) {
+	o := sink.Options{Signals: signals()}
+	if sink.DrainedElsewhere() {
+		return sink.Start(ctx, o)
+	}
+	stores, err := sink.OpenStores(os.Getenv(sink.StoreVariable))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", sink.StoreVariable, err)
+	}
+	if len(stores) > 0 && os.Getenv("MONITOR_DB") == "" {
+		o.Store, o.Also, o.Spool = stores[0], stores[1:], sink.SpoolOf(database())
+		return sink.Start(ctx, o)
+	}
+	o.Also = stores
+	return sqlite.Start(ctx, database(), o)
 }
 
 func database() string {

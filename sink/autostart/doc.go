@@ -4,7 +4,9 @@
 //
 // In: the environment. MONITOR_DB names the file (default monitor.db in the
 // working directory), MONITOR=off turns everything off, and MONITOR_SPOOL leaves
-// storing to whoever drains that folder, monitorgen run or an agent. The other
+// storing to whoever drains that folder, monitorgen run or an agent. MONITOR_STORE
+// names other stores by URL, with spaces between them, whose packages the program
+// imports as well; without MONITOR_DB they take the place of the file. The other
 // MONITOR variables are the runtime's.
 // Out: a running sink. When it cannot start, a line on standard error says why
 // and the program goes on without.

@@ -31,7 +31,8 @@ type Run struct {
 	spool string // the folder of all runs
 	id    string
 	raw   [16]byte
-	lock  *os.File
+	lock  *os.File // nil when it is read without, or shared
+	share *share   // nil unless a Pool opened it
 
 	defs    definitions
 	decoder decoder
@@ -50,6 +51,15 @@ func Open(spool, id string) (*Run, error) {
 	if !ok {
 		return nil, fmt.Errorf("open run %q: not the id of a run", id)
 	}
+	lock, err := lockRun(spool, id)
+	if err != nil {
+		return nil, err
+	}
+	return newRun(spool, id, raw, lock), nil
+}
+
+// lockRun takes the drain lock of a run.
+func lockRun(spool, id string) (*os.File, error) {
 	for _, folder := range []string{spool, filepath.Join(spool, id)} {
 		if err := Check(folder); err != nil {
 			return nil, err
@@ -64,7 +74,7 @@ func Open(spool, id string) (*Run, error) {
 		lock.Close()
 		return nil, fmt.Errorf("open run %s: %w", id, err)
 	}
-	return newRun(spool, id, raw, lock), nil
+	return lock, nil
 }
 
 func newRun(spool, id string, raw [16]byte, lock *os.File) *Run {
@@ -77,6 +87,9 @@ func newRun(spool, id string, raw [16]byte, lock *os.File) *Run {
 // Close gives the drain lock back.
 func (r *Run) Close() error {
 	r.closeSegments()
+	if r.share != nil {
+		return r.share.close()
+	}
 	return r.lock.Close()
 }
 
@@ -116,6 +129,9 @@ func (r *Run) Seek(positions []Position) {
 		s := r.stream(p.Lane, p.Shard)
 		s.closeSegment()
 		s.at, s.committed, s.started = p, p, true
+	}
+	if r.share != nil {
+		r.share.set(positions)
 	}
 }
 
@@ -271,6 +287,9 @@ func (r *Run) Positions() []Position {
 // segments that are read to their end; one that cannot be freed is tried
 // again next time.
 func (r *Run) Committed() error {
+	if r.share != nil {
+		r.share.set(r.Positions())
+	}
 	var failed error
 	for _, s := range r.streams {
 		s.committed, s.dirty = s.at, false
@@ -280,8 +299,12 @@ func (r *Run) Committed() error {
 }
 
 // RemoveCalls deletes the segments of a run that is over, but for the
-// definition lane: what is left cannot be stored twice.
+// definition lane: what is left cannot be stored twice. While other readers of
+// a Pool have not stored all of it, it returns ErrAwaited and deletes nothing.
 func (r *Run) RemoveCalls() error {
+	if r.share != nil && !r.share.storedAll() {
+		return ErrAwaited
+	}
 	for _, s := range r.streams {
 		if err := s.removeAll(); err != nil {
 			return err
@@ -308,9 +331,13 @@ func (r *Run) removeFiles(suffixes ...string) error {
 }
 
 // Remove deletes the folder of a run that is over and gives the lock back. A
-// file that does not belong there is left, and is an error.
+// file that does not belong there is left, and is an error. Of the readers of a
+// Pool the last one deletes.
 func (r *Run) Remove() error {
-	err := errors.Join(r.removeFiles(wire.FreeSuffix, wire.SpareSuffix, wire.OpenSuffix), r.lane.removeAll())
+	if r.share != nil && !r.share.end() {
+		return r.Close()
+	}
+	err := errors.Join(r.removeFiles(wire.FreeSuffix, wire.SpareSuffix, wire.OpenSuffix, positionsSuffix), r.lane.removeAll())
 	for _, name := range []string{wire.LiveLockFile, wire.DrainLockFile} {
 		if e := os.Remove(r.path(name)); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, e)

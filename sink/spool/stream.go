@@ -143,11 +143,19 @@ func (s *stream) damagedRecord(reason error) error {
 	return &Damage{Run: s.run.id, Segment: s.name(), Offset: s.at.Offset, Reason: reason, Again: s.quarantined == s.at.Segment, stream: s, framed: true}
 }
 
+// freeable is the segment before which all are stored.
+func (s *stream) freeable() uint32 {
+	if share := s.run.share; share != nil {
+		return share.stored(streamID{s.at.Lane, s.at.Shard})
+	}
+	return s.committed.Segment
+}
+
 // freeRead gives the segments before the committed one back to the writer, or
 // deletes them if it is gone; also those that a reader before us has committed
 // and not freed.
 func (s *stream) freeRead() error {
-	for len(s.numbers) > 0 && s.numbers[0] < s.committed.Segment {
+	for before := s.freeable(); len(s.numbers) > 0 && s.numbers[0] < before; {
 		name := wire.SegmentName(s.at.Lane, s.at.Shard, s.numbers[0])
 		path := s.run.path(name)
 		var err error

@@ -9,10 +9,13 @@ import (
 	"bufio"
 	"database/sql"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -91,6 +94,25 @@ func TestAutostart(t *testing.T) {
 		}
 		run(shop(dir, "flush"))
 		wantCalls(t, filepath.Join(dir, "monitor.db"), 9)
+	})
+	t.Run("a store in place of the database", func(t *testing.T) {
+		dir := t.TempDir()
+		var requests atomic.Int64
+		receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
+		defer receiver.Close()
+		if stdout, stderr, code := run(shop(dir, "flush", "MONITOR_STORE=otlp+"+receiver.URL)); stdout != wantOutput || stderr != "" || code != 0 {
+			t.Errorf("%q, %q, exit code %d", stdout, stderr, code)
+		}
+		if requests.Load() == 0 {
+			t.Error("nothing was sent")
+		}
+		wantFiles(t, dir, "monitor.db-spool")
+	})
+	t.Run("a store that is not linked in", func(t *testing.T) {
+		_, stderr, code := run(shop(t.TempDir(), "flush", "MONITOR_STORE=postgres://me:canary@localhost/calls"))
+		if !strings.Contains(stderr, "not linked into this program: import _") || strings.Contains(stderr, "canary") || code != 0 {
+			t.Errorf("%q, exit code %d", stderr, code)
+		}
 	})
 	t.Run("another database", func(t *testing.T) {
 		dir := t.TempDir()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/monitorgen/monitorgen/internal/value"
 	"github.com/monitorgen/monitorgen/sink/sqlite/schema"
 )
 
@@ -74,23 +75,7 @@ type Value struct {
 
 // Text returns the value as data_trace shows it: strings without quotes, nil,
 // what a dynamic type holds, and JSON for the rest.
-func (v Value) Text() string {
-	text := string(v.JSON)
-	var dynamic struct {
-		Value json.RawMessage `json:"$value"`
-	}
-	if strings.HasPrefix(text, `{"$type"`) && json.Unmarshal(v.JSON, &dynamic) == nil && dynamic.Value != nil {
-		text = string(dynamic.Value)
-	}
-	var unquoted string
-	switch {
-	case text == "null":
-		return "nil"
-	case strings.HasPrefix(text, `"`) && json.Unmarshal([]byte(text), &unquoted) == nil:
-		return unquoted
-	}
-	return text
-}
+func (v Value) Text() string { return value.Text(v.JSON) }
 
 // callColumns are those that scanCall reads.
 const callColumns = "id, function_id, parent_id, trace_id, depth, goroutine, start_ns, duration_ns, status, exception, data"

@@ -8,6 +8,7 @@ import (
 	"github.com/monitorgen/monitorgen/internal/manifest"
 	monitor "github.com/monitorgen/monitorgen/runtime"
 	"github.com/monitorgen/monitorgen/sink/autostart"
+	_ "github.com/monitorgen/monitorgen/sink/otlp"
 )
 
 // description stands for the constant that a generator writes.
