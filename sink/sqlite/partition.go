@@ -52,9 +52,12 @@ func (s *Store) full(partitions int, now time.Time) bool {
 		span > 0 && s.partition.rows > 0 && now.UnixNano()-s.partition.opened >= int64(span)
 }
 
-// turnPartition adds a partition when the newest is full. It is part of a
-// transaction, after findPartition.
+// turnPartition adds a partition when the newest is full, and gives the first one of
+// a file its live indexes. It is part of a transaction, after findPartition.
 func (s *Store) turnPartition(ctx context.Context) error {
+	if s.partition.rows == 0 {
+		return s.addLiveIndexes(ctx, s.partition.number)
+	}
 	now := s.options.Now()
 	if !s.full(s.shown, now) {
 		return nil
@@ -65,6 +68,9 @@ func (s *Store) turnPartition(ctx context.Context) error {
 			fmt.Sprintf("UPDATE monitor_partitions SET closed_ns = %d WHERE number = %d", now.UnixNano(), s.partition.number),
 			"CREATE TABLE "+tableName(s.partition.number+1)+" "+columns,
 			fmt.Sprintf("INSERT INTO monitor_partitions (number, rows) VALUES (%d, 0)", s.partition.number+1))
+	}
+	if err == nil {
+		err = s.addLiveIndexes(ctx, s.partition.number+1)
 	}
 	if err == nil {
 		err = s.remakeView(ctx)
@@ -121,50 +127,4 @@ func (s *Store) shownPartitions(ctx context.Context) (numbers []int64, err error
 		numbers = append(numbers, n)
 	}
 	return numbers, rows.Err()
-}
-
-// indexes are those of a partition that takes no rows any more, by the end of
-// their names.
-var indexes = []struct{ name, on string }{
-	{"function", "(function_id, start_ns)"},
-	{"trace", "(trace_id)"},
-	{"errors", "(start_ns) WHERE status = 1"},
-}
-
-// indexNext makes one index that a closed partition lacks, also one that a
-// process before us closed; more says that there may be another.
-func (s *Store) indexNext(ctx context.Context) (more bool, err error) {
-	var number int64
-	query := `SELECT ifnull(max(number), 0) FROM monitor_partitions
-		WHERE NOT indexed AND NOT expired AND number < (SELECT max(number) FROM monitor_partitions)`
-	if err := s.conn.QueryRowContext(ctx, query).Scan(&number); err != nil {
-		return false, fmt.Errorf("%s: index a partition: %w", s.path, err)
-	}
-	if number == 0 {
-		s.unindexed = false
-		return false, nil
-	}
-	if err := s.transaction(ctx, func() error { return s.index(ctx, tableName(number), number) }); err != nil {
-		return false, fmt.Errorf("%s: index %s: %w", s.path, tableName(number), err)
-	}
-	return true, nil
-}
-
-// index makes the first index that is missing, and with the last one the
-// partition is indexed.
-func (s *Store) index(ctx context.Context, table string, number int64) error {
-	for i, index := range indexes {
-		var there bool
-		name := table + "_" + index.name
-		err := s.conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?)", name).Scan(&there)
-		if err != nil {
-			return err
-		}
-		if !there {
-			if err := s.exec(ctx, "CREATE INDEX "+name+" ON "+table+" "+index.on); err != nil || i < len(indexes)-1 {
-				return err
-			}
-		}
-	}
-	return s.exec(ctx, fmt.Sprintf("UPDATE monitor_partitions SET indexed = 1 WHERE number = %d", number))
 }

@@ -200,10 +200,14 @@ func TestPartitions(t *testing.T) {
 	db := reader(t, path)
 	wantRows(t, db, "SELECT number, rows, indexed FROM monitor_partitions", []string{"1", "120", "1"}, []string{"2", "120", "0"})
 	wantRows(t, db, "SELECT run_id, count(*) FROM process_trace GROUP BY run_id", []string{"1", "60"}, []string{"2", "60"}, []string{"3", "60"}, []string{"4", "60"})
-	wantRows(t, db, "SELECT tbl_name, count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'calls%' GROUP BY 1", []string{"calls_000001", "3"})
+	wantRows(t, db, "SELECT tbl_name, count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'calls%' GROUP BY 1", []string{"calls_000001", "3"}, []string{"calls_000002", "2"})
 	plan := fmt.Sprint(query(t, db, "EXPLAIN QUERY PLAN SELECT * FROM calls WHERE function_id = 1 AND start_ns > 5"))
 	if !strings.Contains(plan, "calls_000001_function") {
 		t.Errorf("a closed partition's index is not used: %s", plan)
+	}
+	plan = fmt.Sprint(query(t, db, "EXPLAIN QUERY PLAN SELECT * FROM calls WHERE trace_id = 1"))
+	if !strings.Contains(plan, "calls_000002_trace") {
+		t.Errorf("the open partition's index is not used: %s", plan)
 	}
 	wantRows(t, db, "PRAGMA integrity_check", []string{"ok"})
 }

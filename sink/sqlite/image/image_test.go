@@ -122,7 +122,7 @@ func TestTablesOfAllShapes(t *testing.T) {
 	}
 	for name, rows := range shapes {
 		t.Run(name, func(t *testing.T) {
-			table := New("t", "CREATE TABLE t "+columns) // which grows as it is filled
+			table := New(Definition{"t", "CREATE TABLE t " + columns}) // which grows as it is filled
 			conn := attach(t, table)
 			fill(table, rows)
 			if got := scan[string](t, conn, "PRAGMA image.integrity_check"); got != "ok" {
@@ -140,7 +140,7 @@ func TestTablesOfAllShapes(t *testing.T) {
 
 // Within one transaction a connection sees a table as it is filled anew.
 func TestFilledAgain(t *testing.T) {
-	table := New("t", "CREATE TABLE t "+columns)
+	table := New(Definition{"t", "CREATE TABLE t " + columns})
 	conn := attach(t, table)
 	random := rand.New(rand.NewPCG(3, 4))
 	var all []row
@@ -160,7 +160,7 @@ func TestFilledAgain(t *testing.T) {
 
 // SQLite copies rows whole: the program of the statement reads no column.
 func TestRowsAreCopiedWhole(t *testing.T) {
-	table := New("t", "CREATE TABLE t "+columns)
+	table := New(Definition{"t", "CREATE TABLE t " + columns})
 	conn := attach(t, table)
 	fill(table, []row{{1, 2, "three"}})
 	exec(t, conn, "INSERT INTO main.t VALUES (7, 7, 'there already')")
@@ -206,4 +206,75 @@ func FuzzVarint(f *testing.F) {
 			t.Fatalf("%d is %x, which is %d", v, b, got)
 		}
 	})
+}
+
+// What is in the indexes of an image goes into those of a table that has rows.
+func TestIndexes(t *testing.T) {
+	for name, count := range map[string]int{"empty": 0, "one": 1, "a leaf": 1000, "many leaves": 60_000} {
+		t.Run(name, func(t *testing.T) {
+			table := New(Definition{"t", "CREATE TABLE t " + columns},
+				Definition{"t_n", "CREATE INDEX t_n ON t (n)"}, Definition{"t_some", "CREATE INDEX t_some ON t (n) WHERE text = 'x'"})
+			conn := attach(t, table)
+			exec(t, conn, "CREATE INDEX n ON t (n)")
+			exec(t, conn, "CREATE INDEX some ON t (n) WHERE text = 'x'")
+			exec(t, conn, "INSERT INTO t VALUES (-1, 100, 'x'), (-2, -7, 'y')")
+			fillIndexed(t, table, count)
+			if got := scan[string](t, conn, "PRAGMA image.integrity_check"); got != "ok" {
+				t.Errorf("the image: %s", got)
+			}
+			exec(t, conn, "INSERT INTO main.t SELECT * FROM image.t")
+			if got := scan[string](t, conn, "PRAGMA main.integrity_check"); got != "ok" {
+				t.Errorf("the copy: %s", got)
+			}
+			if got := scan[int](t, conn, "SELECT count(*) FROM t INDEXED BY n WHERE n > -100"); got != count+2 {
+				t.Errorf("%d rows by the index, want %d", got, count+2)
+			}
+			if got := scan[int](t, conn, "SELECT count(*) FROM t INDEXED BY some WHERE text = 'x'"); got != (count+9)/10+1 {
+				t.Errorf("%d rows by the partial index, want %d", got, (count+9)/10+1)
+			}
+		})
+	}
+}
+
+// fillIndexed makes rows whose n is a third of their key, every tenth of them with a text.
+func fillIndexed(t *testing.T, table *Table, count int) {
+	t.Helper()
+	table.Reset()
+	var r Record
+	for key := range int64(count) {
+		r.Reset()
+		r.Null()
+		r.Int(key / 3)
+		if key%10 == 0 {
+			r.Text("x")
+		} else {
+			r.Null()
+		}
+		table.Append(key, &r)
+	}
+	for key := range int64(count) {
+		r.Reset()
+		r.Int(key / 3)
+		r.Int(key)
+		indexes := []*Index{table.Index(0), table.Index(1)}
+		if key%10 != 0 {
+			indexes = indexes[:1]
+		}
+		for _, index := range indexes {
+			if err := index.Append(&r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	table.Finish()
+}
+
+func TestLargeEntriesAreRefused(t *testing.T) {
+	table := New(Definition{"t", "CREATE TABLE t " + columns}, Definition{"t_text", "CREATE INDEX t_text ON t (text)"})
+	var r Record
+	r.Text(strings.Repeat("x", 1000))
+	r.Int(1)
+	if err := table.Index(0).Append(&r); err == nil {
+		t.Error("an entry of a thousand bytes was taken")
+	}
 }

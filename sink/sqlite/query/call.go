@@ -80,6 +80,8 @@ func (v Value) Text() string { return value.Text(v.JSON) }
 // callColumns are those that scanCall reads.
 const callColumns = "id, function_id, parent_id, trace_id, depth, goroutine, start_ns, duration_ns, status, exception, data"
 
+func timeOf(ns int64) time.Time { return time.Unix(0, ns).UTC() }
+
 // scanCall reads a row of callColumns. A function that is not known leaves the
 // call without a name.
 func scanCall(rows *sql.Rows, functions map[int64]*function) (*Call, error) {
@@ -91,7 +93,7 @@ func scanCall(rows *sql.Rows, functions map[int64]*function) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.ID, c.Start, c.Duration = callOfRow(id), time.Unix(0, start).UTC(), time.Duration(duration.Int64)
+	c.ID, c.Start, c.Duration = callOfRow(id), timeOf(start), time.Duration(duration.Int64)
 	c.Failed, c.Exception = status != 0, exception.String
 	c.Function, c.Untimed = functionID.Int64, !duration.Valid
 	if f := functions[c.Function]; f != nil {
@@ -125,6 +127,11 @@ func (d *DB) calls(ctx context.Context, functions map[int64]*function, query str
 	if err != nil {
 		return nil, err
 	}
+	return scanCalls(rows, functions)
+}
+
+// scanCalls reads rows of callColumns to their end, and closes them.
+func scanCalls(rows *sql.Rows, functions map[int64]*function) ([]*Call, error) {
 	defer rows.Close()
 	var all []*Call
 	for rows.Next() {
@@ -138,7 +145,7 @@ func (d *DB) calls(ctx context.Context, functions map[int64]*function, query str
 }
 
 // newest returns up to limit calls that fit, by descending start.
-func (d *DB) newest(ctx context.Context, f Filter, limit int, also string) ([]*Call, error) {
+func (d *DB) newest(ctx context.Context, f Filter, limit int, failed bool) ([]*Call, error) {
 	functions, err := d.functions(ctx)
 	if err != nil {
 		return nil, d.fail("read functions", err)
@@ -148,11 +155,11 @@ func (d *DB) newest(ctx context.Context, f Filter, limit int, also string) ([]*C
 		return nil, d.fail("read runs", err)
 	}
 	where := sel.where()
-	where.and(also)
-	// The sort keeps ids alone: rows are wide.
-	query := "SELECT " + callColumns + " FROM calls WHERE id IN (SELECT id FROM calls WHERE " + where.text +
-		" ORDER BY start_ns DESC, id DESC LIMIT ?) ORDER BY start_ns DESC, id DESC"
-	all, err := d.calls(ctx, functions, query, append(where.args, limit)...)
+	if failed {
+		where.and("status = 1")
+	}
+	sorted := func(p *partition) bool { return failed || sel.functions != nil && p.indexed }
+	all, err := d.ranked(ctx, functions, sel, where, newestStart(max(limit, 0), sorted))
 	if err != nil {
 		return nil, d.fail("read calls", err)
 	}
@@ -162,7 +169,7 @@ func (d *DB) newest(ctx context.Context, f Filter, limit int, also string) ([]*C
 // Errors returns the newest calls that ended in an error or a panic, newest
 // first, at most limit.
 func (d *DB) Errors(ctx context.Context, f Filter, limit int) ([]*Call, error) {
-	calls, err := d.newest(ctx, f, limit, "status = 1")
+	calls, err := d.newest(ctx, f, limit, true)
 	if err != nil {
 		return nil, err
 	}
@@ -185,5 +192,5 @@ func (d *DB) addStacks(ctx context.Context, calls []*Call) error {
 
 // Newest returns the calls that started last, newest first, at most limit.
 func (d *DB) Newest(ctx context.Context, f Filter, limit int) ([]*Call, error) {
-	return d.newest(ctx, f, limit, "1")
+	return d.newest(ctx, f, limit, false)
 }

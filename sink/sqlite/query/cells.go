@@ -42,43 +42,71 @@ func (d *DB) Cells(ctx context.Context, f Filter, step time.Duration, visit func
 		return false, d.fail("read runs", err)
 	}
 	step = max(step.Truncate(time.Second), time.Second)
-	table := ""
 	if sel.rest.text == "" {
-		if table, err = d.rollupTable(ctx, sel, step); err != nil {
+		if rolled, err = d.hasRollups(ctx, step); err != nil {
 			return false, d.fail("read rollups", err)
 		}
 	}
-	if table != "" {
-		err = d.rolledCells(ctx, table, sel, step, visit)
+	if rolled {
+		err = d.rolledCells(ctx, sel, step, visit)
 	} else {
 		err = d.countedCells(ctx, sel, step, visit)
 	}
 	if err != nil {
 		return false, d.fail("sum up calls", err)
 	}
-	return table != "", nil
+	return rolled, nil
 }
 
-// rollupTable chooses the table with the longest steps that answer for step and
-// for the bounds of time; "" if there is none.
-func (d *DB) rollupTable(ctx context.Context, sel *selection, step time.Duration) (string, error) {
-	if step < 10*time.Second {
-		return "", nil
+// hasRollups reports whether there are rollups that steps can be made of.
+func (d *DB) hasRollups(ctx context.Context, step time.Duration) (bool, error) {
+	if step%fineRollup != 0 {
+		return false, nil
 	}
 	names, err := d.tables(ctx, "monitor_rollups_*")
-	if err != nil {
-		return "", err
+	return names["monitor_rollups_10s"] && names["monitor_rollups_60s"], err
+}
+
+// Widths of the rollups.
+const (
+	fineRollup   = 10 * time.Second
+	coarseRollup = time.Minute
+)
+
+// rollupPart is a part of the time that is asked for, in seconds, the end not
+// included, with the rollups that have it.
+type rollupPart struct {
+	table    string
+	width    int64 // in seconds
+	from, to int64
+}
+
+// rollupParts takes whole minutes from the coarse rollups where the steps are
+// made of minutes, and what is left at the ends from the fine ones.
+func (s *selection) rollupParts(step time.Duration) []rollupPart {
+	from, to := s.seconds(10)
+	fine := rollupPart{"monitor_rollups_10s", 10, from, to}
+	if step%coarseRollup != 0 {
+		return []rollupPart{fine}
 	}
-	onMinutes := func(ns int64) bool {
-		return ns == math.MinInt64 || ns == math.MaxInt64 || ns%int64(time.Minute) == 0
+	first, last := from, to // of the whole minutes
+	if from != math.MinInt64 {
+		first = floorDiv(from+59, 60) * 60
 	}
-	if names["monitor_rollups_60s"] && step%time.Minute == 0 && onMinutes(sel.since) && onMinutes(sel.until) {
-		return "monitor_rollups_60s", nil
+	if to != math.MaxInt64 {
+		last = floorDiv(to, 60) * 60
 	}
-	if names["monitor_rollups_10s"] && step%(10*time.Second) == 0 {
-		return "monitor_rollups_10s", nil
+	if first >= last {
+		return []rollupPart{fine}
 	}
-	return "", nil
+	parts := []rollupPart{{"monitor_rollups_60s", 60, first, last}}
+	if from < first {
+		parts = append(parts, rollupPart{"monitor_rollups_10s", 10, from, first})
+	}
+	if last < to {
+		parts = append(parts, rollupPart{"monitor_rollups_10s", 10, last, to})
+	}
+	return parts
 }
 
 // tables returns which tables match a pattern.
@@ -129,21 +157,25 @@ func runsText(spans []span) string {
 	return "(" + strings.Join(append(parts, "0"), " OR ") + ")"
 }
 
-func (d *DB) rolledCells(ctx context.Context, table string, sel *selection, step time.Duration, visit func(*Cell)) error {
-	width := int64(10)
-	if strings.HasSuffix(table, "60s") {
-		width = 60
+func (d *DB) rolledCells(ctx context.Context, sel *selection, step time.Duration, visit func(*Cell)) error {
+	for _, part := range sel.rollupParts(step) {
+		if err := d.partCells(ctx, part, sel, step, visit); err != nil {
+			return err
+		}
 	}
-	from, to := sel.seconds(width)
+	return nil
+}
+
+func (d *DB) partCells(ctx context.Context, part rollupPart, sel *selection, step time.Duration, visit func(*Cell)) error {
 	var where condition
-	where.and("start_s >= ? AND start_s < ?", from, to)
+	where.and("start_s >= ? AND start_s < ?", part.from, part.to)
 	if sel.functions != nil {
 		where.and(functionsText(sel.functions))
 	}
 	if sel.spans != nil {
 		where.and(runsText(sel.spans))
 	}
-	rows, err := d.db.QueryContext(ctx, "SELECT start_s, function_id, run_id, calls, errors, total_ns, max_ns, histogram FROM "+table+" WHERE "+where.text, where.args...)
+	rows, err := d.db.QueryContext(ctx, "SELECT start_s, function_id, run_id, calls, errors, total_ns, max_ns, histogram FROM "+part.table+" WHERE "+where.text, where.args...)
 	if err != nil {
 		return err
 	}
@@ -159,11 +191,11 @@ func (d *DB) rolledCells(ctx context.Context, table string, sel *selection, step
 		}
 		durations.Reset()
 		if err := durations.Merge(blob); err != nil {
-			return fmt.Errorf("%s: second %d, function %d: %w", table, second, c.Function, err)
+			return fmt.Errorf("%s: second %d, function %d: %w", part.table, second, c.Function, err)
 		}
 		c.Durations = &durations
 		c.First = second * int64(time.Second)
-		c.Last = max(min((second+width)*int64(time.Second)-1, now), c.First)
+		c.Last = max(min((second+part.width)*int64(time.Second)-1, now), c.First)
 		c.Start = floorDiv(c.First, int64(step)) * int64(step)
 		visit(&c)
 	}

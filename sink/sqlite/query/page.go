@@ -96,17 +96,18 @@ func (d *DB) Calls(ctx context.Context, f Filter, p Page) ([]*Call, error) {
 		direction = " DESC"
 	}
 	limit := p.Limit
-	if limit == 0 {
+	if limit <= 0 {
 		limit = defaultPage
 	}
-	order := " ORDER BY " + strings.Join(columns, direction+", ") + direction
-	text := "SELECT " + callColumns + " FROM calls WHERE " + where.text + order + " LIMIT ? OFFSET ?"
-	args := append(where.args, limit, p.Skip)
-	if p.Order == SlowestFirst || p.Order == FastestFirst {
+	var calls []*Call
+	if len(columns) == 1 && p.Skip == 0 {
+		calls, err = d.ranked(ctx, functions, sel, where, idOrder(descending != backwards, limit))
+	} else {
 		// The sort keeps the keys alone: rows are wide.
-		text = "SELECT " + callColumns + " FROM calls WHERE id IN (SELECT id FROM calls WHERE " + where.text + order + " LIMIT ? OFFSET ?)" + order
+		order := " ORDER BY " + strings.Join(columns, direction+", ") + direction
+		text := "SELECT " + callColumns + " FROM calls WHERE id IN (SELECT id FROM calls WHERE " + where.text + order + " LIMIT ? OFFSET ?)" + order
+		calls, err = d.calls(ctx, functions, text, append(where.args, limit, p.Skip)...)
 	}
-	calls, err := d.calls(ctx, functions, text, args...)
 	if err != nil {
 		return nil, d.fail("read calls", err)
 	}

@@ -24,8 +24,7 @@ type Span struct {
 const MaxSpans = 1_000_000
 
 // Spans returns the calls of a trace by ascending id, the first MaxSpans of
-// them; the root itself may be missing. It reads the part of the run that comes
-// after the root where that is not indexed yet, about half a second per million calls.
+// them; the root itself may be missing.
 func (d *DB) Spans(ctx context.Context, root CallID) (spans []Span, truncated bool, err error) {
 	rows, err := d.db.QueryContext(ctx, `SELECT id, parent_id, function_id, depth, goroutine, start_ns, duration_ns, status
 		FROM calls WHERE trace_id = ? AND id BETWEEN ? AND ? ORDER BY id`, root.Call, root.row(), runSpan(root.Run).high)

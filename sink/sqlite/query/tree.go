@@ -36,9 +36,6 @@ func (n *Node) Caller() *Node { return n.parent }
 // Tree returns the tree below the call root; it is an error that wraps
 // ErrNoCall when the database does not know it. focus, if it is not zero, is
 // loaded however late in the tree it comes.
-//
-// It reads the part of the run that comes after root, about a second per
-// million calls, where that is not indexed yet.
 func (d *DB) Tree(ctx context.Context, root, focus CallID) (*Tree, error) {
 	functions, err := d.functions(ctx)
 	if err != nil {

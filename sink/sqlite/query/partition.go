@@ -1,0 +1,197 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// partition is a table of calls, with the bounds of what is in it.
+type partition struct {
+	table       string
+	first, last int64 // no call starts earlier, none later; nanoseconds since 1970
+	low, high   int64 // of the ids
+	indexed     bool  // by function, too
+}
+
+// ranking is an order of calls of which a few of the first are wanted.
+type ranking struct {
+	order   string                 // ORDER BY
+	compare func(a, b *Call) int   // the same
+	best    func(*partition) *Call // no call of the partition comes before it
+	limit   int
+	// sorted says that an index has the calls in this order. Else they are read by
+	// descending ids of each run until there are enough: that is the order of their
+	// starts. nil: ids are the order.
+	sorted func(*partition) bool
+}
+
+// newestStart has the calls first that started last.
+func newestStart(limit int, sorted func(*partition) bool) ranking {
+	compare := func(a, b *Call) int { return cmp.Or(b.Start.Compare(a.Start), byID(b, a)) }
+	best := func(p *partition) *Call { return &Call{Start: timeOf(p.last), ID: callOfRow(p.high)} }
+	return ranking{"start_ns DESC, id DESC", compare, best, limit, sorted}
+}
+
+// idOrder has the calls first that have the highest ids, or the lowest.
+func idOrder(descending bool, limit int) ranking {
+	if descending {
+		return ranking{"id DESC", func(a, b *Call) int { return byID(b, a) }, func(p *partition) *Call { return &Call{ID: callOfRow(p.high)} }, limit, nil}
+	}
+	return ranking{"id ASC", byID, func(p *partition) *Call { return &Call{ID: callOfRow(p.low)} }, limit, nil}
+}
+
+func byID(a, b *Call) int { return cmp.Compare(a.ID.row(), b.ID.row()) }
+
+// ranked returns the first calls of a ranking that the selection takes. It reads
+// partition by partition and stops where no other can have one of them: of the
+// view SQLite would read every partition to its end.
+func (d *DB) ranked(ctx context.Context, functions map[int64]*function, sel *selection, where condition, r ranking) ([]*Call, error) {
+	tx, err := d.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // one state of the database
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Rollback()
+	partitions, err := partitionsOf(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(partitions, func(a, b partition) int { return r.compare(r.best(&a), r.best(&b)) })
+	var found []*Call
+	for i := range partitions {
+		p := &partitions[i]
+		if p.last < sel.since || p.first >= sel.until || p.high < sel.lowest() || p.low > sel.highest() {
+			continue
+		}
+		if len(found) == r.limit && (r.limit == 0 || r.compare(found[r.limit-1], r.best(p)) < 0) {
+			break
+		}
+		more, err := r.read(ctx, tx, p, functions, where)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
+		slices.SortFunc(found, r.compare)
+		found = found[:min(len(found), r.limit)]
+	}
+	return found, nil
+}
+
+// read returns the first calls of one partition, and maybe others.
+func (r ranking) read(ctx context.Context, tx *sql.Tx, p *partition, functions map[int64]*function, where condition) (calls []*Call, err error) {
+	spans, order := []span{everyCall}, r.order
+	if r.sorted != nil && !r.sorted(p) {
+		if spans, err = runsIn(ctx, tx, p); err != nil {
+			return nil, err
+		}
+		if len(spans) > 1 || spans[0] != everyCall {
+			order = "id DESC"
+		}
+	}
+	for _, s := range spans {
+		// The sort keeps ids alone: rows are wide.
+		text := fmt.Sprintf("SELECT %[1]s FROM %[2]s WHERE id IN (SELECT id FROM %[2]s AS calls WHERE %[3]s AND id BETWEEN ? AND ? ORDER BY %[4]s LIMIT ?)",
+			callColumns, p.table, where.text, order)
+		rows, err := tx.QueryContext(ctx, text, append(slices.Clone(where.args), s.low, s.high, r.limit)...)
+		if err != nil {
+			return nil, err
+		}
+		more, err := scanCalls(rows, functions)
+		if err != nil {
+			return nil, err
+		}
+		calls = append(calls, more...)
+	}
+	return calls, nil
+}
+
+// manyRuns is for how many runs in a partition each is read by itself.
+const manyRuns = 16
+
+// runsIn returns the ids of each run in a partition, or all in one where there are
+// many.
+func runsIn(ctx context.Context, tx *sql.Tx, p *partition) (runs []span, err error) {
+	for high := p.high; high >= p.low; {
+		if len(runs) == manyRuns {
+			return []span{everyCall}, nil
+		}
+		run := runSpan(callOfRow(high).Run)
+		runs = append(runs, run)
+		err := tx.QueryRowContext(ctx, "SELECT ifnull(max(id), -1) FROM "+p.table+" WHERE id < ?", run.low).Scan(&high)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return runs, nil
+}
+
+// partitionsOf returns those that the view calls shows and that have rows.
+func partitionsOf(ctx context.Context, tx *sql.Tx) ([]partition, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT number, indexed, first_ns, last_ns FROM monitor_partitions WHERE NOT expired ORDER BY number")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []partition
+	for rows.Next() {
+		var number int64
+		var indexed bool
+		var first, last sql.NullInt64
+		if err := rows.Scan(&number, &indexed, &first, &last); err != nil {
+			return nil, err
+		}
+		p := partition{table: fmt.Sprintf("calls_%06d", number), first: math.MinInt64, last: math.MaxInt64, indexed: indexed}
+		if first.Valid && last.Valid { // an older version did not say
+			p.first, p.last = first.Int64, last.Int64
+		}
+		all = append(all, p)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return withIDs(ctx, tx, all)
+}
+
+// withIDs adds the bounds of the ids, which are at both ends of each table, and
+// leaves out partitions without rows.
+func withIDs(ctx context.Context, tx *sql.Tx, partitions []partition) ([]partition, error) {
+	filled := partitions[:0]
+	for _, p := range partitions {
+		var low, high sql.NullInt64
+		text := fmt.Sprintf("SELECT (SELECT min(id) FROM %[1]s), (SELECT max(id) FROM %[1]s)", p.table)
+		if err := tx.QueryRowContext(ctx, text).Scan(&low, &high); err != nil {
+			return nil, err
+		}
+		if low.Valid {
+			p.low, p.high = low.Int64, high.Int64
+			filled = append(filled, p)
+		}
+	}
+	return filled, nil
+}
+
+// lowest and highest are the ends of the ids that the selection can take.
+func (s *selection) lowest() int64 {
+	if s.spans == nil {
+		return 0
+	}
+	low := int64(math.MaxInt64)
+	for _, one := range s.spans {
+		low = min(low, one.low)
+	}
+	return low
+}
+
+func (s *selection) highest() int64 {
+	if s.spans == nil {
+		return math.MaxInt64
+	}
+	high := int64(-1)
+	for _, one := range s.spans {
+		high = max(high, one.high)
+	}
+	return high
+}
