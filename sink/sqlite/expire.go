@@ -21,7 +21,8 @@ type Archiver interface {
 	// Archive keeps a partition elsewhere; what it returns nil for is deleted
 	// next, and what it returns an error for stays and is given to it again. After
 	// a crash it may be given one that it has archived. It is called outside of
-	// any transaction, and reads through a connection of its own.
+	// any transaction, one partition at a time, on a goroutine of its own: calls are
+	// stored meanwhile. It reads through a connection of its own.
 	Archive(ctx context.Context, p Expired) error
 }
 
@@ -35,7 +36,19 @@ type expiry struct {
 	begun bool      // a cycle is at work
 	pause time.Duration
 	gone  Gone
+
+	archiving *archiving // nil while nothing is
 }
+
+// archiving is a partition that the Archiver has been given.
+type archiving struct {
+	partition Partition
+	done      chan error // one, when the Archiver is done
+	cancel    context.CancelFunc
+}
+
+// archiveWait is how long a part waits for the Archiver.
+const archiveWait = 10 * time.Millisecond
 
 // Gone is what retention has taken away.
 type Gone struct {
@@ -73,6 +86,9 @@ func (e *expiry) step(ctx context.Context) (more bool, err error) {
 
 // part does one part of a cycle.
 func (e *expiry) part(ctx context.Context, now time.Time) (more bool, err error) {
+	if e.archiving != nil {
+		return e.archived(ctx)
+	}
 	number, err := e.leaving(ctx)
 	if err != nil {
 		return false, err
@@ -105,15 +121,50 @@ func (e *expiry) leaving(ctx context.Context) (number int64, err error) {
 	return number, err
 }
 
-// expire hands a partition to the archiver and takes it out of the view.
+// expire hands a partition to the archiver, if there is one, or takes it out of the view.
 func (e *expiry) expire(ctx context.Context, p Partition) error {
-	if a := e.store.options.Archiver; a != nil && p.Rows > 0 {
-		err := a.Archive(ctx, Expired{Path: e.store.path, Table: tableName(p.Number), Number: p.Number,
-			Rows: p.Rows, First: p.First, Last: p.Last, Reason: p.Reason})
-		if err != nil {
-			return fmt.Errorf("archive %s, which stays: %w", tableName(p.Number), err)
-		}
+	a := e.store.options.Archiver
+	if a == nil || p.Rows == 0 {
+		return e.takeOut(ctx, p)
 	}
+	at := &archiving{partition: p, done: make(chan error, 1)}
+	// It goes on between the parts, whose contexts may end sooner.
+	ctx, at.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	expired := Expired{Path: e.store.path, Table: p.Table(), Number: p.Number, Rows: p.Rows, First: p.First, Last: p.Last, Reason: p.Reason}
+	go func() { at.done <- a.Archive(ctx, expired) }()
+	e.archiving = at
+	return nil
+}
+
+// archived takes a partition out of the view when it is archived.
+func (e *expiry) archived(ctx context.Context) (more bool, err error) {
+	at := e.archiving
+	select {
+	case err = <-at.done:
+	case <-time.After(archiveWait):
+		return true, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	at.cancel()
+	e.archiving = nil
+	if err != nil {
+		return false, fmt.Errorf("archive %s, which stays: %w", at.partition.Table(), err)
+	}
+	return true, e.takeOut(ctx, at.partition)
+}
+
+// stop ends archiving: who opens the database next begins it again.
+func (e *expiry) stop() {
+	if e.archiving != nil {
+		e.archiving.cancel()
+		<-e.archiving.done
+		e.archiving = nil
+	}
+}
+
+// takeOut takes a partition out of the view.
+func (e *expiry) takeOut(ctx context.Context, p Partition) error {
 	return e.store.transaction(ctx, func() error {
 		err := e.store.exec(ctx,
 			fmt.Sprintf("UPDATE monitor_partitions SET expired = 1 WHERE number = %d", p.Number),

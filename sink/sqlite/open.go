@@ -238,6 +238,7 @@ func (s *Store) checkFile() error {
 // Close ends writing. The database is complete at any time; closing only moves
 // the log into the file.
 func (s *Store) Close() error {
+	s.expiry.stop()
 	var err error
 	if s.log != nil {
 		err = s.log.close()

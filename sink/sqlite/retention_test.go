@@ -260,3 +260,51 @@ func TestLogIsBounded(t *testing.T) {
 		t.Errorf("the log takes %d bytes: %v", info.Size(), err)
 	}
 }
+
+// gate is an Archiver that is not done before it is told.
+type gate chan struct{}
+
+func (g gate) Archive(ctx context.Context, p Expired) error {
+	select {
+	case <-g:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func TestCallsAreStoredWhileArchiving(t *testing.T) {
+	g := make(gate)
+	s := newService(t, Options{Retention: Retention{Age: time.Hour}, Archiver: g})
+	s.write(50, "[1]")
+	s.now = s.now.Add(2 * time.Hour)
+	for s.expiry.archiving == nil {
+		if more, err := s.Maintain(context.Background()); err != nil || !more {
+			t.Fatalf("nothing was archived: %v", err)
+		}
+	}
+	s.write(50, "[2]")
+	db := reader(t, s.path)
+	wantRows(t, db, "SELECT count(*) FROM calls", []string{"100"})
+	close(g)
+	if err := s.maintain(); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, db, "SELECT count(*) FROM calls", []string{"50"})
+}
+
+// A Store that is closed does not wait for a slow archive.
+func TestCloseEndsArchiving(t *testing.T) {
+	s := newService(t, Options{Retention: Retention{Age: time.Hour}, Archiver: make(gate)})
+	s.write(50, "[1]")
+	s.now = s.now.Add(2 * time.Hour)
+	for s.expiry.archiving == nil {
+		if more, err := s.Maintain(context.Background()); err != nil || !more {
+			t.Fatalf("nothing was archived: %v", err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, reader(t, s.path), "SELECT count(*) FROM calls", []string{"50"})
+}
