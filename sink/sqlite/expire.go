@@ -62,7 +62,12 @@ const (
 	pauseAtMax = time.Hour
 )
 
-func (e *expiry) isDue() bool { return e.begun || !e.store.options.Now().Before(e.due) }
+// isDue reports whether there is something to do. A clock that was set back does
+// not put it off.
+func (e *expiry) isDue() bool {
+	left := e.due.Sub(e.store.options.Now())
+	return e.begun || left <= 0 || left > pauseAtMax
+}
 
 // step does the next part of a cycle that is due; more says that the cycle is
 // not done. After an error the cycle begins again, at first a minute later.

@@ -45,11 +45,12 @@ func (s *Store) findPartition(ctx context.Context) error {
 const moreRows = 16
 
 // full reports whether the newest partition is to be closed: it has its rows, or
-// has taken some for so long that it would keep what has expired.
+// has taken some for so long that it would keep what has expired, also by a clock
+// that was set back meanwhile.
 func (s *Store) full(partitions int, now time.Time) bool {
 	span := s.options.Retention.span()
-	return s.partition.rows >= s.perTable*int64(1+partitions/moreRows) ||
-		span > 0 && s.partition.rows > 0 && now.UnixNano()-s.partition.opened >= int64(span)
+	open := now.Sub(time.Unix(0, s.partition.opened)).Abs()
+	return s.partition.rows >= s.perTable*int64(1+partitions/moreRows) || span > 0 && s.partition.rows > 0 && open >= span
 }
 
 // turnPartition adds a partition when the newest is full, and gives the first one of

@@ -308,3 +308,25 @@ func TestCloseEndsArchiving(t *testing.T) {
 	}
 	wantRows(t, reader(t, s.path), "SELECT count(*) FROM calls", []string{"50"})
 }
+
+// A clock that was a year ahead and is set right keeps nothing for a year.
+func TestClockIsSetBack(t *testing.T) {
+	s := newService(t, Options{Retention: Retention{Age: time.Hour}})
+	right := s.now
+	s.now = right.AddDate(1, 0, 0)
+	s.write(50, "[1]")
+	if err := s.maintain(); err != nil {
+		t.Fatal(err)
+	}
+	for range 8 { // a quarter of an hour each
+		s.now = right
+		right = right.Add(15 * time.Minute)
+		s.write(50, "[2]")
+		if err := s.maintain(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db := reader(t, s.path)
+	wantRows(t, db, "SELECT count(*) FROM calls WHERE data = '[1]'", []string{"0"})
+	wantRows(t, db, "SELECT count(*) FROM calls WHERE data = '[2]'", []string{"250"})
+}
