@@ -6,7 +6,7 @@
 // there once or counted as dropped, and nobody had to help.
 //
 // In: flags. Out: a line for each fault; exit code 1 when one did harm.
-// May import: the standard library, modernc.org/sqlite, sink/sqlite/schema.
+// May import: the standard library, modernc.org/sqlite, sink, sink/sqlite.
 package main
 
 import (

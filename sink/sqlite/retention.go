@@ -97,7 +97,7 @@ func (s *Store) Plan(ctx context.Context) (*Plan, error) {
 	if plan.Used, plan.Free, err = s.sizes(ctx); err != nil {
 		return nil, fmt.Errorf("%s: plan retention: %w", s.path, err)
 	}
-	if plan.Partitions, err = s.partitions(ctx); err != nil {
+	if plan.Partitions, err = s.partitions(ctx, plan.Now); err != nil {
 		return nil, fmt.Errorf("%s: plan retention: %w", s.path, err)
 	}
 	plan.decide()
@@ -141,12 +141,14 @@ func (s *Store) sizes(ctx context.Context) (used, free int64, err error) {
 	return (pages - unused) * size, unused * size, nil
 }
 
-// partitions returns those that are in the view calls. A row cannot have ended
-// after its partition was closed: one from a clock that was ahead does not keep
-// the others.
-func (s *Store) partitions(ctx context.Context) (all []Partition, err error) {
-	rows, err := s.conn.QueryContext(ctx, `SELECT number, rows, ifnull(first_ns, 0), ifnull(min(last_ns, ifnull(closed_ns, last_ns)), 0),
-		number = (SELECT max(number) FROM monitor_partitions) FROM monitor_partitions WHERE NOT expired ORDER BY number`)
+// partitions returns those that are in the view calls. A row that is of a clock
+// which was far ahead does not keep the others: the partition's last call ended
+// when it was closed then.
+func (s *Store) partitions(ctx context.Context, now time.Time) (all []Partition, err error) {
+	far := now.Add(max(s.options.Retention.Age, 0)).UnixNano()
+	rows, err := s.conn.QueryContext(ctx, `SELECT number, rows, ifnull(first_ns, 0),
+		ifnull(CASE WHEN last_ns <= ? THEN last_ns ELSE min(last_ns, ifnull(closed_ns, last_ns)) END, 0),
+		number = (SELECT max(number) FROM monitor_partitions) FROM monitor_partitions WHERE NOT expired ORDER BY number`, far)
 	if err != nil {
 		return nil, err
 	}
