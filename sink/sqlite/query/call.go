@@ -181,13 +181,26 @@ func (d *DB) Errors(ctx context.Context, f Filter, limit int) ([]*Call, error) {
 
 // addStacks gives calls the stacks that their errors surfaced on.
 func (d *DB) addStacks(ctx context.Context, calls []*Call) error {
-	for _, c := range calls {
-		err := d.db.QueryRowContext(ctx, "SELECT stack FROM error_stacks WHERE run_id = ? AND call_id = ?", c.ID.Run, c.ID.Call).Scan(&c.Stack)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	byRow := map[int64]*Call{}
+	ids := make([]CallID, len(calls))
+	for i, c := range calls {
+		byRow[c.ID.row()], ids[i] = c, c.ID
+	}
+	rows, err := d.db.QueryContext(ctx, `SELECT e.id, s.text FROM monitor_error_stacks e JOIN monitor_stacks s USING (stack_id)
+		WHERE e.id IN (SELECT value FROM json_each(?))`, rowList(ids))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var stack string
+		if err := rows.Scan(&id, &stack); err != nil {
 			return err
 		}
+		byRow[id].Stack = stack
 	}
-	return nil
+	return rows.Err()
 }
 
 // Newest returns the calls that started last, newest first, at most limit.
