@@ -217,7 +217,8 @@ func (b *sinkBench) paced(ctx context.Context, span time.Duration) error {
 	return nil
 }
 
-// readAlong asks twenty times a second for the newest errors and the newest calls.
+// readAlong asks twenty times a second for what a dashboard shows: the newest calls,
+// the newest errors, and the sums of all functions.
 func readAlong(ctx context.Context, path string) error {
 	db, err := query.Open(ctx, path)
 	if err != nil {
@@ -232,7 +233,10 @@ func readAlong(ctx context.Context, path string) error {
 			return nil
 		case <-tick.C:
 		}
-		_, err := db.SQL(ctx, "SELECT count(*), max(ts) FROM (SELECT ts FROM process_trace ORDER BY run_id DESC, call_id DESC LIMIT 50)", 10)
+		_, err := db.Calls(ctx, query.Filter{}, query.Page{Limit: 50})
+		if err == nil {
+			_, err = db.Errors(ctx, query.Filter{}, 50)
+		}
 		if err == nil {
 			_, err = db.SQL(ctx, "SELECT process, sum(calls), sum(errors) FROM rollups WHERE seconds = 60 GROUP BY process", 1000)
 		}
