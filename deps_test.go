@@ -35,6 +35,8 @@ var rules = []rule{
 		"it makes messages of what it is told, for the export and the store; no SDK, no gRPC"},
 	{"sink/otlp", not(module+"/rewrite", module+"/cmd", module+"/sink/sqlite", "modernc.org", "database/sql", "google.golang.org/grpc", "go.opentelemetry.io/otel"),
 		"it is linked into users' programs that ask for it, with as little as it takes"},
+	{"sink/postgres", not(module+"/rewrite", module+"/cmd", module+"/sink/sqlite", "modernc.org", "go.opentelemetry.io"),
+		"it is linked into users' programs that ask for it: pgx by its own interface, and no other store"},
 	{"rewrite", not(module+"/runtime", module+"/sink", "modernc.org", "database/sql"),
 		"it makes text; what the text needs is the user's build's business"},
 	{"sink/spool", not(module+"/rewrite", module+"/runtime", "modernc.org", "database/sql"),

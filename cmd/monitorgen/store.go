@@ -6,6 +6,7 @@ import (
 
 	"github.com/monitorgen/monitorgen/sink"
 	_ "github.com/monitorgen/monitorgen/sink/otlp"
+	_ "github.com/monitorgen/monitorgen/sink/postgres"
 )
 
 // storeFlagText is what -h says of -store.

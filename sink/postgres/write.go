@@ -1,0 +1,229 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
+	"github.com/monitorgen/monitorgen/sink"
+	"github.com/monitorgen/monitorgen/sink/spool"
+)
+
+// callColumns are those of monitor_calls, in the order of callRow.
+var callColumns = []string{"run_id", "call_id", "function_id", "parent_id", "trace_id", "depth", "goroutine", "start_ns", "duration_ns", "failed", "flags", "exception", "stack", "data"}
+
+// Write stores a batch in one transaction. Calls that are stored already are left
+// out and counted as duplicates.
+func (s *Store) Write(ctx context.Context, b *sink.Batch) error {
+	return s.do(ctx, "write", func() error {
+		if err := s.makePartitions(ctx, b.Calls); err != nil {
+			return err
+		}
+		functions, stacks := maps.Clone(s.functions), maps.Clone(s.stacks)
+		err := s.transaction(ctx, func(tx pgx.Tx) error { return s.writeRows(ctx, tx, b) })
+		if err != nil {
+			s.functions, s.stacks = functions, stacks // what was learned is rolled back
+		}
+		return err
+	})
+}
+
+// writeRows is what a batch's transaction does.
+func (s *Store) writeRows(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
+	if err := s.writeFunctions(ctx, tx, b); err != nil {
+		return fmt.Errorf("functions: %w", err)
+	}
+	if err := s.writeStacks(ctx, tx, b); err != nil {
+		return fmt.Errorf("stacks: %w", err)
+	}
+	stored, err := s.writeCalls(ctx, tx, b)
+	if err != nil {
+		return fmt.Errorf("calls: %w", err)
+	}
+	rest := &pgx.Batch{}
+	s.queuePositions(rest, b)
+	s.queueDrops(rest, b)
+	s.queueOpen(rest, b)
+	queueCounts(rest, b, stored)
+	return tx.SendBatch(ctx, rest).Close()
+}
+
+// writeCalls copies calls into the staging table, and from there those that are
+// new into monitor_calls. It returns how many those were.
+func (s *Store) writeCalls(ctx context.Context, tx pgx.Tx, b *sink.Batch) (stored int64, err error) {
+	if len(b.Calls) == 0 {
+		return 0, nil
+	}
+	rows := pgx.CopyFromSlice(len(b.Calls), func(i int) ([]any, error) { return s.callRow(b.Run, &b.Calls[i]), nil })
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"monitor_staging"}, callColumns, rows); err != nil {
+		return 0, err
+	}
+	tag, err := tx.Exec(ctx, "INSERT INTO monitor_calls SELECT * FROM monitor_staging ON CONFLICT DO NOTHING")
+	return tag.RowsAffected(), err
+}
+
+func (s *Store) callRow(run sink.RunID, c *spool.Call) []any {
+	var duration, exception, stack, data any
+	if c.Flags&wire.FlagSampled == 0 {
+		duration = c.Duration
+	}
+	if c.Exception != "" {
+		exception = clean(c.Exception)
+	}
+	if c.Stack != nil {
+		stack = c.Stack.Digest[:]
+	}
+	if c.Data != "" {
+		data = cleanJSON(c.Data)
+	}
+	return []any{int64(run), int64(c.ID), s.functions[c.Function.Digest], int64(c.Parent), int64(c.Trace), int32(c.Depth), int64(c.Goroutine),
+		c.Start, duration, c.Failed(), int16(c.Flags), exception, stack, data}
+}
+
+// writeFunctions makes rows of the functions of a batch that are not known yet.
+func (s *Store) writeFunctions(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
+	var last *spool.Function
+	add := func(f *spool.Function) error {
+		if f == last {
+			return nil
+		}
+		last = f
+		if _, known := s.functions[f.Digest]; known {
+			return nil
+		}
+		id, err := writeFunction(ctx, tx, f)
+		s.functions[f.Digest] = id
+		return err
+	}
+	for i := range b.Calls {
+		if err := add(b.Calls[i].Function); err != nil {
+			return err
+		}
+	}
+	for _, d := range b.Drops {
+		if err := add(d.Function); err != nil {
+			return err
+		}
+	}
+	if b.Open != nil {
+		for i := range b.Open.Calls {
+			if err := add(b.Open.Calls[i].Function); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func writeFunction(ctx context.Context, tx pgx.Tx, f *spool.Function) (id int64, err error) {
+	type datum struct {
+		Name   string `json:"name"`
+		Type   string `json:"type"`
+		Output bool   `json:"output"`
+	}
+	list := make([]datum, len(f.Data))
+	for i, d := range f.Data {
+		list[i] = datum(d)
+	}
+	data, err := json.Marshal(list)
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO monitor_functions
+		(digest, name, package, file, line, signature, "group", process, options, source, data)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (digest) DO NOTHING`,
+		f.Digest[:], clean(f.Name), clean(f.Package), clean(f.File), f.Line, clean(f.Signature), clean(f.Group), clean(f.Process), clean(f.Options), clean(f.Source), string(data))
+	if err != nil {
+		return 0, err
+	}
+	return id, tx.QueryRow(ctx, "SELECT function_id FROM monitor_functions WHERE digest = $1", f.Digest[:]).Scan(&id)
+}
+
+func (s *Store) writeStacks(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
+	for i := range b.Calls {
+		stack := b.Calls[i].Stack
+		if stack == nil || s.stacks[stack.Digest] {
+			continue
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO monitor_stacks (digest, text) VALUES ($1, $2) ON CONFLICT DO NOTHING", stack.Digest[:], clean(stack.Text)); err != nil {
+			return err
+		}
+		s.stacks[stack.Digest] = true
+	}
+	return nil
+}
+
+// queuePositions stores how far the spool is read, and what follows for the run.
+func (s *Store) queuePositions(rest *pgx.Batch, b *sink.Batch) {
+	for _, p := range b.Positions {
+		rest.Queue(`INSERT INTO monitor_positions (run_id, lane, shard, segment, "offset") VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (run_id, lane, shard) DO UPDATE SET segment = excluded.segment, "offset" = excluded."offset"`,
+			int64(b.Run), int16(p.Lane), int64(p.Shard), int64(p.Segment), int64(p.Offset))
+	}
+	var last int64
+	for i := range b.Calls {
+		last = max(last, b.Calls[i].Start+b.Calls[i].Duration)
+	}
+	rest.Queue("UPDATE monitor_runs SET last_ns = greatest(last_ns, $1), ended = $2 WHERE run_id = $3", last, b.Ended, int64(b.Run))
+	if b.Ended {
+		rest.Queue("DELETE FROM monitor_positions WHERE run_id = $1", int64(b.Run))
+	}
+}
+
+func (s *Store) queueDrops(rest *pgx.Batch, b *sink.Batch) {
+	for _, d := range b.Drops {
+		rest.Queue(`INSERT INTO monitor_drops AS had (run_id, function_id, dropped, last_ns) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (run_id, function_id) DO UPDATE SET dropped = had.dropped + excluded.dropped, last_ns = greatest(had.last_ns, excluded.last_ns)`,
+			int64(b.Run), s.functions[d.Function.Digest], int64(d.Count), d.Time)
+	}
+}
+
+// queueOpen stores the calls that a run had open when it ended, but for those that
+// have ended after all.
+func (s *Store) queueOpen(rest *pgx.Batch, b *sink.Batch) {
+	if b.Open == nil {
+		return
+	}
+	for i := range b.Open.Calls {
+		c := &b.Open.Calls[i]
+		var data any
+		if c.Data != "" {
+			data = cleanJSON(c.Data)
+		}
+		rest.Queue(`INSERT INTO monitor_open_calls
+			(run_id, call_id, function_id, parent_id, trace_id, depth, goroutine, start_ns, seen_ns, seen_by, data)
+			SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json
+			WHERE NOT EXISTS (SELECT FROM monitor_calls WHERE run_id = $1 AND call_id = $2) ON CONFLICT DO NOTHING`,
+			int64(b.Run), int64(c.ID), s.functions[c.Function.Digest], int64(c.Parent), int64(c.Trace), int32(c.Depth), int64(c.Goroutine),
+			c.Start, b.Open.Seen, string(b.Open.By), data)
+	}
+}
+
+// queueCounts keeps what sink_stats shows.
+func queueCounts(rest *pgx.Batch, b *sink.Batch, stored int64) {
+	var failed, dropped int64
+	for i := range b.Calls {
+		if b.Calls[i].Failed() {
+			failed++
+		}
+	}
+	for _, d := range b.Drops {
+		dropped += int64(d.Count)
+	}
+	for _, c := range []struct {
+		name  string
+		value int64
+	}{
+		{"calls", stored}, {"errors", failed}, {"drops", dropped}, {"bytes", b.Bytes},
+		{"quarantined", int64(b.Quarantined)}, {"duplicates", int64(len(b.Calls)) - stored},
+	} {
+		if c.value != 0 {
+			rest.Queue(`INSERT INTO monitor_stats AS had (run_id, name, value) VALUES ($1, $2, $3)
+				ON CONFLICT (run_id, name) DO UPDATE SET value = had.value + excluded.value`, int64(b.Run), c.name, c.value)
+		}
+	}
+}
