@@ -62,7 +62,7 @@ func fillHour(ctx context.Context, path string, count int) (end time.Time, err e
 		return end, err
 	}
 	defer store.Close()
-	if err := rows.start(ctx, store); err != nil {
+	if err := rows.start(ctx, store, "a"); err != nil {
 		return end, err
 	}
 	for left := count; left > 0; left -= 50_000 {

@@ -12,7 +12,6 @@ import (
 	"github.com/monitorgen/monitorgen/internal/wire"
 	"github.com/monitorgen/monitorgen/sink"
 	"github.com/monitorgen/monitorgen/sink/spool"
-	"github.com/monitorgen/monitorgen/sink/sqlite"
 )
 
 // rowSpan is the time between the starts of two rows: ten thousand a second.
@@ -42,9 +41,9 @@ func newRows() *rows {
 	return r
 }
 
-// start makes the run known.
-func (r *rows) start(ctx context.Context, store *sqlite.Store) (err error) {
-	r.run, _, err = store.Run(ctx, &spool.Info{ID: "a", Start: r.began.UnixNano()})
+// start makes a run known, by the id that it has.
+func (r *rows) start(ctx context.Context, store sink.Store, id string) (err error) {
+	r.run, _, err = store.Run(ctx, &spool.Info{ID: id, Start: r.began.UnixNano()})
 	return err
 }
 

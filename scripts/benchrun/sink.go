@@ -155,7 +155,7 @@ func (b *sinkBench) write(ctx context.Context, path string, o sqlite.Options, ma
 		return cost{}, err
 	}
 	defer store.Close()
-	if err := rows.start(ctx, store); err != nil {
+	if err := rows.start(ctx, store, "a"); err != nil {
 		return cost{}, err
 	}
 	c := cost{rows: b.rows}
@@ -185,7 +185,7 @@ func (b *sinkBench) paced(ctx context.Context, span time.Duration) error {
 		return err
 	}
 	defer store.Close()
-	if err := rows.start(ctx, store); err != nil {
+	if err := rows.start(ctx, store, "a"); err != nil {
 		return err
 	}
 	if err := store.Write(ctx, rows.batch(100)); err != nil {

@@ -1,0 +1,110 @@
+//go:build unix
+
+// Enginesrun sends recorded calls to real engines, kills these in the middle of a
+// batch and starts them again, and counts what they have afterwards.
+//
+// In: a subcommand and flags. Out: a line for each engine; exit code 1 when a
+// record is missing, or twice where the engine can tell.
+// May import: the standard library, and of this module sink and the stores.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/monitorgen/monitorgen/internal/pgserver"
+	_ "github.com/monitorgen/monitorgen/sink/otlp"
+	_ "github.com/monitorgen/monitorgen/sink/postgres"
+)
+
+func main() {
+	flags := flag.NewFlagSet("scripts/engines test", flag.ExitOnError)
+	short := flags.Bool("short", false, "the form for scripts/test: 20,000 calls, engines down for 3 seconds")
+	calls := flags.Int("calls", 300_000, "calls that are recorded, for each engine")
+	down := flags.Duration("down", time.Minute, "for how long an engine is down")
+	if len(os.Args) < 2 || os.Args[1] != "test" {
+		fmt.Fprintln(os.Stderr, "usage: scripts/engines test [flags]")
+		flags.PrintDefaults()
+		os.Exit(2)
+	}
+	flags.Parse(os.Args[2:])
+	if *short {
+		*calls, *down = 20_000, 3*time.Second
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code, err := test(ctx, *calls, *down)
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "engines: %v\n", err)
+		code = 2
+	}
+	os.Exit(code)
+}
+
+// test sends calls to every engine that this host has.
+func test(ctx context.Context, calls int, down time.Duration) (code int, err error) {
+	work, err := os.MkdirTemp("", "monitorgen-engines-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(work)
+	if err := os.Chmod(work, 0o711); err != nil { // an engine runs as another user
+		return 0, err
+	}
+	victim := filepath.Join(work, "victim")
+	if err := execute(ctx, "go", "run", "./cmd/monitorgen", "build", "-o", victim, "./scripts/enginesrun/victim"); err != nil {
+		return 0, fmt.Errorf("build the victim: %w", err)
+	}
+	fmt.Printf("%-12s %-28s %9s %9s %9s %9s %6s %8s %9s\n", "engine", "version", "sent", "killed at", "found", "errors", "twice", "breaker", "rows/s")
+	for _, start := range []func(context.Context, string) (engine, error){startReceiver, startPostgres} {
+		dir, err := os.MkdirTemp(work, "engine-")
+		if err != nil {
+			return 0, err
+		}
+		e, err := start(ctx, dir)
+		if errors.Is(err, pgserver.ErrNone) {
+			fmt.Println("skipped:", err)
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		t := trial{engine: e, victim: victim, dir: dir, calls: calls, down: down}
+		good, err := t.run(ctx)
+		e.Kill()
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", e.name(), err)
+		}
+		if !good {
+			code = 1
+		}
+	}
+	return code, nil
+}
+
+// record has the victim leave calls in a spool.
+func record(ctx context.Context, victim, spool string, calls int) error {
+	cmd := exec.CommandContext(ctx, victim, strconv.Itoa(calls))
+	cmd.Env = append(os.Environ(), "MONITOR=on", "MONITOR_SPOOL="+spool, "MONITOR_SPOOL_MAX=1GiB", "MONITOR_SAMPLE=", "MONITOR_STORE=")
+	cmd.Stderr = os.Stderr
+	return cmd.Run()
+}
+
+func execute(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	return cmd.Run()
+}
+
+// quiet takes what the drainers say of failures that are wanted.
+var quiet = slog.New(slog.DiscardHandler)
