@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -124,7 +125,16 @@ func (g *guarded) forceOnce() {
 	g.mu.Unlock()
 }
 
-func (g *guarded) do(operation func() error) error {
+// unanswered tells the end of a Store's own patience from that of the context: it
+// is a failure of the Store, which interrupted must not see as something else.
+func unanswered(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("the store does not answer in time: %v", err)
+}
+
+func (g *guarded) do(ctx context.Context, operation func() error) error {
 	g.mu.Lock()
 	force := g.force
 	g.mu.Unlock()
@@ -138,7 +148,7 @@ func (g *guarded) do(operation func() error) error {
 		return err
 	}
 	_, err := g.circuit.Execute(func() (none struct{}, err error) {
-		if err = operation(); err != nil && !interrupted(err) {
+		if err = unanswered(ctx, operation()); err != nil && !interrupted(err) {
 			g.mu.Lock()
 			g.last = err
 			g.sum.Failures++
@@ -159,14 +169,14 @@ func (g *guarded) Run(ctx context.Context, info *spool.Info) (id RunID, position
 		return 0, nil, ErrCircuitOpen
 	}
 	if id, positions, err = g.store.Run(ctx, info); err != nil {
-		err = g.do(func() error { return err })
+		err = g.do(ctx, func() error { return err })
 	}
 	return id, positions, err
 }
 
 // Write is Store.Write, and tells the Store of the breaker.
 func (g *guarded) Write(ctx context.Context, b *Batch) error {
-	return g.do(func() error {
+	return g.do(ctx, func() error {
 		sum := g.news(b)
 		err := g.store.Write(ctx, b)
 		if err == nil {

@@ -5,6 +5,7 @@ package sink_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -241,5 +242,16 @@ func TestFolders(t *testing.T) {
 		if ids, err := spool.List(folder); err != nil || len(ids) > 0 {
 			t.Errorf("%v, %v", ids, err)
 		}
+	}
+}
+
+// A store that does not answer has failed; a drainer that is told to end has not.
+func TestUnansweredIsAFailure(t *testing.T) {
+	folder := t.TempDir()
+	leaveRuns(t, folder)
+	store := &faulty{err: fmt.Errorf("wait for an answer: %w", context.DeadlineExceeded)}
+	d := sink.NewDrainer(sink.DrainerOptions{Spool: folder, Store: store, Breaker: sink.BreakerOptions{Failures: 1, Timeout: time.Hour}, Logger: slog.New(&record{})})
+	if _, err := d.Once(t.Context()); err == nil || store.tries != 1 {
+		t.Errorf("%d tries, %v; want one, after which the circuit is open", store.tries, err)
 	}
 }

@@ -71,7 +71,7 @@ func (s *Store) Maintain(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	before := time.Now().Add(-s.retention).UnixNano()
-	err = s.do(ctx, "drop what has expired", func() error {
+	err = s.do(ctx, "drop what has expired", func(ctx context.Context) error {
 		if s.timescale {
 			_, err := s.conn.Exec(ctx, "SELECT drop_chunks('monitor_calls', older_than => $1::bigint)", before)
 			return err

@@ -3,7 +3,6 @@
 package postgres
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -222,8 +221,9 @@ func testRefused(t *testing.T, server *pgserver.Server) {
 	if _, _, err := open(t, server.URL()).Run(t.Context(), &spool.Info{ID: "x"}); !errors.Is(err, ErrSchema) {
 		t.Errorf("got %v, want %v", err, ErrSchema)
 	}
-	if err := open(t, server.URL()).Write(context.Background(), &sink.Batch{}); !errors.Is(err, ErrSchema) {
-		t.Errorf("got %v, want %v", err, ErrSchema)
+	want(t, server, "UPDATE monitor_schema SET version = 1 RETURNING version", "1")
+	if err := open(t, server.URL()).Write(t.Context(), &sink.Batch{Run: 999}); !errors.Is(err, sink.ErrUnknownRun) {
+		t.Errorf("got %v, want %v", err, sink.ErrUnknownRun)
 	}
 }
 

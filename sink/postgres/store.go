@@ -23,8 +23,12 @@ func init() {
 	}
 }
 
-// connectTimeout bounds the wait for a server that does not answer.
-const connectTimeout = 10 * time.Second
+// Bounds of the wait for a server that does not answer: for a connection, and for
+// an operation, a batch of 50,000 calls for instance.
+const (
+	connectTimeout   = 10 * time.Second
+	operationTimeout = time.Minute
+)
 
 // Store writes one database by one connection, which it makes when it is needed
 // and again after a failure. It implements sink.Store and sink.Maintainer.
@@ -104,12 +108,14 @@ func (s *Store) forget() {
 }
 
 // do does an operation on the connection, and closes it after a failure.
-func (s *Store) do(ctx context.Context, what string, operation func() error) (err error) {
+func (s *Store) do(ctx context.Context, what string, operation func(context.Context) error) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	defer cancel()
 	if s.conn == nil {
 		err = s.connect(ctx)
 	}
 	if err == nil {
-		err = operation()
+		err = operation(ctx)
 	}
 	if err == nil {
 		return nil
@@ -141,7 +147,7 @@ func (s *Store) Run(ctx context.Context, info *spool.Info) (id sink.RunID, posit
 	if err != nil {
 		return 0, nil, err
 	}
-	err = s.do(ctx, "make run "+info.ID+" known", func() error {
+	err = s.do(ctx, "make run "+info.ID+" known", func(ctx context.Context) error {
 		_, err := s.conn.Exec(ctx, `INSERT INTO monitor_runs
 			(uuid, started_ns, last_ns, pid, host, program, args, go_version, os, module, session)
 			VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (uuid) DO NOTHING`,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,21 +18,20 @@ var callColumns = []string{"run_id", "call_id", "function_id", "parent_id", "tra
 // Write stores a batch in one transaction. Calls that are stored already are left
 // out and counted as duplicates.
 func (s *Store) Write(ctx context.Context, b *sink.Batch) error {
-	return s.do(ctx, "write", func() error {
+	return s.do(ctx, "write", func(ctx context.Context) error {
 		if err := s.makePartitions(ctx, b.Calls); err != nil {
 			return err
 		}
-		functions, stacks := maps.Clone(s.functions), maps.Clone(s.stacks)
-		err := s.transaction(ctx, func(tx pgx.Tx) error { return s.writeRows(ctx, tx, b) })
-		if err != nil {
-			s.functions, s.stacks = functions, stacks // what was learned is rolled back
-		}
-		return err
+		// Where this fails the connection goes, and with it what was learned here.
+		return s.transaction(ctx, func(tx pgx.Tx) error { return s.writeRows(ctx, tx, b) })
 	})
 }
 
 // writeRows is what a batch's transaction does.
 func (s *Store) writeRows(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
+	if err := touchRun(ctx, tx, b); err != nil {
+		return err
+	}
 	if err := s.writeFunctions(ctx, tx, b); err != nil {
 		return fmt.Errorf("functions: %w", err)
 	}
@@ -157,18 +155,27 @@ func (s *Store) writeStacks(ctx context.Context, tx pgx.Tx, b *sink.Batch) error
 	return nil
 }
 
-// queuePositions stores how far the spool is read, and what follows for the run.
+// touchRun keeps what follows from a batch for its run. A run that is not there, in
+// tables that were made anew, has to be made known again.
+func touchRun(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
+	var last int64
+	for i := range b.Calls {
+		last = max(last, b.Calls[i].Start+b.Calls[i].Duration)
+	}
+	tag, err := tx.Exec(ctx, "UPDATE monitor_runs SET last_ns = greatest(last_ns, $1), ended = $2 WHERE run_id = $3", last, b.Ended, int64(b.Run))
+	if err == nil && tag.RowsAffected() == 0 {
+		return sink.ErrUnknownRun
+	}
+	return err
+}
+
+// queuePositions stores how far the spool is read.
 func (s *Store) queuePositions(rest *pgx.Batch, b *sink.Batch) {
 	for _, p := range b.Positions {
 		rest.Queue(`INSERT INTO monitor_positions (run_id, lane, shard, segment, "offset") VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (run_id, lane, shard) DO UPDATE SET segment = excluded.segment, "offset" = excluded."offset"`,
 			int64(b.Run), int16(p.Lane), int64(p.Shard), int64(p.Segment), int64(p.Offset))
 	}
-	var last int64
-	for i := range b.Calls {
-		last = max(last, b.Calls[i].Start+b.Calls[i].Duration)
-	}
-	rest.Queue("UPDATE monitor_runs SET last_ns = greatest(last_ns, $1), ended = $2 WHERE run_id = $3", last, b.Ended, int64(b.Run))
 	if b.Ended {
 		rest.Queue("DELETE FROM monitor_positions WHERE run_id = $1", int64(b.Run))
 	}
