@@ -3,6 +3,7 @@ package rewrite
 import (
 	"fmt"
 	"go/types"
+	"strconv"
 )
 
 func (en *encoding) slice(expr string, t types.Type, s *types.Slice) {
@@ -23,12 +24,26 @@ func (en *encoding) slice(expr string, t types.Type, s *types.Slice) {
 		en.close("}")
 	default:
 		en.private = false
-		en.elements(expr, s.Elem(), fmt.Sprintf("%s == nil", expr), true)
+		length, closing := en.sliceLength(expr)
+		defer closing()
+		en.elements(expr, length, s.Elem(), fmt.Sprintf("%s == nil", expr), true)
 	}
 }
 
 func (en *encoding) array(expr string, a *types.Array) {
-	en.elements(expr, a.Elem(), en.predeclared("false"), a.Len() > maxListed)
+	en.elements(expr, strconv.FormatInt(a.Len(), 10), a.Elem(), en.predeclared("false"), a.Len() > maxListed)
+}
+
+// sliceLength returns an expression for the length of a slice that may be used
+// again and again, and what ends its block.
+func (en *encoding) sliceLength(expr string) (length string, closing func()) {
+	of := en.predeclared("len") + "(" + expr + ")"
+	if !en.plan.declared["len"] {
+		return of, func() {}
+	}
+	length = en.local("l")
+	en.open("if %s := %s; %s >= 0 {", length, of, length)
+	return length, func() { en.close("}") }
 }
 
 // maxListed is how many numbers package runtime lists one by one.
@@ -36,13 +51,13 @@ const maxListed = 32
 
 // elements encodes the elements of a slice or array; many numbers by a summary, if
 // there can be so many.
-func (en *encoding) elements(expr string, elem types.Type, isNil string, many bool) {
+func (en *encoding) elements(expr, length string, elem types.Type, isNil string, many bool) {
 	if b, ok := elem.Underlying().(*types.Basic); ok && many && b.Info()&(types.IsInteger|types.IsFloat) != 0 && en.textMethod(elem) == "" && typeName(elem) != "time.Duration" && !isTypeParam(elem) {
-		en.summary(expr)
+		en.summary(expr, length)
 		defer en.close("}")
 	}
 	i, n := en.local("i"), en.local("n")
-	en.open("if %s := e.List(%s, %s(%s)); %s > 0 {", n, isNil, en.predeclared("len"), expr, n)
+	en.open("if %s := e.List(%s, %s); %s > 0 {", n, isNil, length, n)
 	en.open("for %s := 0; %s < %s; %s++ {", i, i, n, i)
 	en.value(expr+"["+i+"]", elem)
 	en.close("}")
@@ -51,14 +66,14 @@ func (en *encoding) elements(expr string, elem types.Type, isNil string, many bo
 }
 
 // summary encodes a long list of numbers, and opens what is done with a short one.
-func (en *encoding) summary(expr string) {
+func (en *encoding) summary(expr, length string) {
 	m, i := en.local("m"), en.local("i")
-	length, float := en.predeclared("len"), en.predeclared("float64")
-	en.open("if %s := e.Numbers(%s(%s)); %s.Step > 0 {", m, length, expr, m)
-	en.open("for %s := 0; %s < %s(%s); %s += %s.Step {", i, i, length, expr, i, m)
+	float := en.predeclared("float64")
+	en.open("if %s := e.Numbers(%s); %s.Step > 0 {", m, length, m)
+	en.open("for %s := 0; %s < %s; %s += %s.Step {", i, i, length, i, m)
 	en.stmt("%s.Add(%s(%s[%s]))", m, float, expr, i)
 	en.close("}")
-	en.stmt("%s.Last(%s(%s[%s(%s)-1]))", m, float, expr, length, expr)
+	en.stmt("%s.Last(%s(%s[%s-1]))", m, float, expr, length)
 	en.stmt("e.Summary(%s)", m)
 	en.open("} else {")
 }

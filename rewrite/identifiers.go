@@ -55,7 +55,9 @@ func (p *Package) addSyntax(file *ast.File) {
 	for _, decl := range file.Decls {
 		switch decl := decl.(type) {
 		case *ast.FuncDecl:
-			p.declared[decl.Name.Name] = true
+			if decl.Recv == nil { // a method hides nothing
+				p.declared[decl.Name.Name] = true
+			}
 			p.declareTypeParams(decl.Type.TypeParams)
 			for _, id := range receiverTypeParams(decl) {
 				p.declared[id.Name] = true
