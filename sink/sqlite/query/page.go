@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
 	"slices"
@@ -174,8 +175,18 @@ type Marks struct {
 	Last  CallID // the newest one counted
 }
 
-func (d *DB) integers(ctx context.Context, query string, args ...any) (all []int64, err error) {
-	rows, err := d.db.QueryContext(ctx, query, args...)
+func (d *DB) integers(ctx context.Context, query string, args ...any) ([]int64, error) {
+	return integers(ctx, d.db, query, args...)
+}
+
+// querier is a database, or one connection to it.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// integers returns the only column of a query.
+func integers(ctx context.Context, q querier, query string, args ...any) (all []int64, err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

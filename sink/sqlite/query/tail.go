@@ -143,15 +143,7 @@ func (t *Tail) load(ctx context.Context, ids []int64) (calls []*Call, err error)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		c, err := scanCall(rows, t.functions)
-		if err != nil {
-			return nil, err
-		}
-		calls = append(calls, c)
-	}
-	return calls, rows.Err()
+	return scanCalls(rows, t.functions)
 }
 
 // sortByEnd puts calls in the order in which they ended.
@@ -228,20 +220,8 @@ func (t *Tail) skipStored(ctx context.Context) error {
 	return t.forgetEnded(ctx)
 }
 
-func (t *Tail) integers(ctx context.Context, query string, args ...any) (all []int64, err error) {
-	rows, err := t.conn.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var n int64
-		if err := rows.Scan(&n); err != nil {
-			return nil, err
-		}
-		all = append(all, n)
-	}
-	return all, rows.Err()
+func (t *Tail) integers(ctx context.Context, query string, args ...any) ([]int64, error) {
+	return integers(ctx, t.conn, query, args...)
 }
 
 // read returns unseen calls, and makes them seen. New ones are in the newest
@@ -295,15 +275,7 @@ func (t *Tail) readPartition(ctx context.Context, number int64, unseen string, l
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		c, err := scanCall(rows, t.functions)
-		if err != nil {
-			return nil, err
-		}
-		calls = append(calls, c)
-	}
-	return calls, rows.Err()
+	return scanCalls(rows, t.functions)
 }
 
 // tailColumns are callColumns; json_each has an id of its own.
