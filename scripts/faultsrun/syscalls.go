@@ -21,7 +21,7 @@ func needs(program string) error {
 }
 
 // failing has system calls of an agent on the database fail, or take long. The
-// calls that fail are so many, counted from one on.
+// calls that fail are so many, counted from one on in each thread of the agent.
 func failing(calls, how, when string) func(t *trial) error {
 	return func(t *trial) error {
 		if err := needs("strace"); err != nil {
