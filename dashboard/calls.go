@@ -91,12 +91,12 @@ func (s *Server) page(ctx context.Context, p *parameters) ([]*query.Call, pageAn
 		return nil, answer, err
 	}
 	switch {
-	case rank >= 0:
+	case rank > 0:
 		if err := s.seek(ctx, &f, &page, rank); err != nil {
 			return nil, answer, err
 		}
 		answer.Rank = &rank
-	case page.After == (query.CallID{}) && page.Before == (query.CallID{}):
+	case rank == 0 || page.After == (query.CallID{}) && page.Before == (query.CallID{}):
 		answer.Rank = new(int64)
 	}
 	calls, err := s.repo.Calls(ctx, f, page)
@@ -126,7 +126,7 @@ func (s *Server) newest(ctx context.Context, first *query.Call) query.CallID {
 	return first.ID
 }
 
-// seek has a page begin at a rank: at the nearest mark before it, where the
+// seek has a page begin at a rank: between the nearest marks around it, where the
 // order is that of the ids.
 func (s *Server) seek(ctx context.Context, f *query.Filter, page *query.Page, rank int64) error {
 	if page.Order != query.NewestFirst && page.Order != query.OldestFirst {
@@ -137,28 +137,27 @@ func (s *Server) seek(ctx context.Context, f *query.Filter, page *query.Page, ra
 	if err != nil {
 		return err
 	}
-	if page.Order == query.OldestFirst {
-		if i := min(rank/markStep, int64(len(marks.At))); i > 0 {
-			page.After = marks.At[i-1]
-			rank -= i * markStep
-		}
+	// What is wanted has these places from the oldest, the last one not included.
+	first, last := rank, rank+int64(page.Limit)
+	if page.Order == query.NewestFirst {
+		first, last = max(marks.Total-rank-int64(page.Limit), 0), marks.Total-rank
+	}
+	if last <= 0 || first >= marks.Total {
 		page.Skip = rank
 		return nil
 	}
-	// The call of rank r from the newest is that of rank total-1-r from the oldest.
-	// The next mark at or above it is i steps from the oldest.
-	fromOldest := marks.Total - 1 - rank
-	if fromOldest < 0 {
-		page.Skip = rank
-		return nil
+	// Mark i is the call at place (i+1)*markStep-1. The page lies between two marks, or a mark and an end.
+	low, high := int64(0), marks.Total-1
+	if i := (first+1)/markStep - 1; i >= 0 {
+		f.Floor, low = marks.At[i], (i+1)*markStep-1
 	}
-	if i := fromOldest/markStep + 1; i <= int64(len(marks.At)) {
-		// Mark i is the call number i*markStep, of rank i*markStep-1.
-		f.Pin = marks.At[i-1]
-		page.Skip = i*markStep - 1 - fromOldest
-		return nil
+	if i := (last+markStep-1)/markStep - 1; i < int64(len(marks.At)) {
+		f.Pin, high = marks.At[i], (i+1)*markStep-1
 	}
-	page.Skip = rank
+	page.Skip = first - low
+	if page.Order == query.NewestFirst {
+		page.Skip = high - (last - 1)
+	}
 	return nil
 }
 

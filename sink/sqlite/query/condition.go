@@ -36,6 +36,7 @@ type selection struct {
 	since     int64          // start of a call, in nanoseconds since 1970
 	until     int64          // not included
 	rest      condition      // on single calls; "" for none
+	narrow    bool           // spans are that few calls that they are to be walked along
 }
 
 // whole reports whether the selection takes all calls.
@@ -56,7 +57,11 @@ func (s *selection) where() condition {
 		c.and(spansText(s.spans))
 	}
 	if s.functions != nil {
-		c.and(functionsText(s.functions))
+		text := functionsText(s.functions)
+		if s.narrow {
+			text = "+" + text // else SQLite takes all calls of the functions from their index
+		}
+		c.and(text)
 	}
 	if s.rest.text != "" {
 		c.and(s.rest.text, s.rest.args...)
@@ -95,6 +100,10 @@ func functionsText(ids map[int64]bool) string {
 	return "function_id IN (" + strings.Join(parts, ",") + ")"
 }
 
+// narrowSpan is up to how many ids a span is walked along, whatever the selection
+// takes of it: a function that has few calls in more than that is found by its index.
+const narrowSpan = 200_000
+
 // compile makes a selection of the filter.
 func (d *DB) compile(ctx context.Context, f Filter, functions map[int64]*function) (*selection, error) {
 	c := &compiler{ctx: ctx, db: d, functions: functions, now: f.Now, sel: &selection{since: f.since(), until: math.MaxInt64}}
@@ -120,6 +129,10 @@ func (d *DB) compile(ctx context.Context, f Filter, functions map[int64]*functio
 	}
 	if f.Pin != (CallID{}) {
 		c.sel.spans = intersect(c.sel.spans, []span{{0, f.Pin.row()}})
+	}
+	if f.Floor != (CallID{}) {
+		c.sel.spans = intersect(c.sel.spans, []span{{f.Floor.row(), math.MaxInt64}})
+		c.sel.narrow = f.Pin.row()-f.Floor.row() < narrowSpan && f.Pin != (CallID{})
 	}
 	if f.Function != "" {
 		c.keep(func(fn *function) bool { return fn.matches(f.Function) })

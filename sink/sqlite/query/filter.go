@@ -21,6 +21,7 @@ type Filter struct {
 	Runs     []int64   // only calls of these runs; nil takes all
 	Query    filter.Query
 	Pin      CallID // only calls that are not newer, by their id; zero takes all
+	Floor    CallID // only calls that are not older, by their id; zero takes all
 	// Now is what the query's times before now are counted from; zero is now.
 	Now time.Time
 }

@@ -3,7 +3,6 @@ package query
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -131,40 +130,38 @@ func (d *DB) Marks(ctx context.Context, f Filter, step int64, from Marks) (Marks
 	if err != nil {
 		return from, d.fail("read runs", err)
 	}
-	// One range of ids at a time: of two lower bounds SQLite might take the wrong one.
-	later := func(after int64) condition {
-		s := *sel
-		s.spans = intersect(sel.spans, []span{{after + 1, math.MaxInt64}})
-		return s.where()
-	}
 	m := from
 	m.At = slices.Clone(from.At)
 	after := int64(0)
 	if len(m.At) > 0 {
 		after = m.At[len(m.At)-1].row()
-	}
-	for {
-		where := later(after)
-		ids, err := d.integers(ctx, fmt.Sprintf("SELECT id FROM calls WHERE %s ORDER BY id LIMIT 1 OFFSET %d", where.text, step-1), where.args...)
+		newest, err := d.integers(ctx, "SELECT id FROM calls ORDER BY id DESC LIMIT 1")
 		if err != nil {
 			return m, d.fail("count calls", err)
 		}
-		if len(ids) == 0 {
-			break
-		}
-		after = ids[0]
-		m.At = append(m.At, callOfRow(after))
-		m.Total = int64(len(m.At)) * step
+		sel.narrow = len(newest) > 0 && newest[0]-after < narrowSpan
 	}
-	var count, last int64
-	where := later(after)
-	// What is left is less than a step.
-	rest := fmt.Sprintf("SELECT count(*), ifnull(max(id), 0) FROM (SELECT id FROM calls WHERE %s ORDER BY id LIMIT %d)", where.text, step-1)
-	if err := d.db.QueryRowContext(ctx, rest, where.args...).Scan(&count, &last); err != nil {
+	m.Total, m.Last = int64(len(m.At))*step, callOfRow(after)
+	// One range of ids at a time: of two lower bounds SQLite might take the wrong one.
+	sel.spans = intersect(sel.spans, []span{{after + 1, math.MaxInt64}})
+	where := sel.where()
+	rows, err := d.db.QueryContext(ctx, "SELECT id FROM calls WHERE "+where.text+" ORDER BY id", where.args...)
+	if err != nil {
 		return m, d.fail("count calls", err)
 	}
-	m.Total = int64(len(m.At))*step + count
-	m.Last = callOfRow(max(last, after))
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(&after); err != nil {
+			return m, d.fail("count calls", err)
+		}
+		m.Total, m.Last = m.Total+1, callOfRow(after)
+		if m.Total%step == 0 {
+			m.At = append(m.At, m.Last)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return m, d.fail("count calls", err)
+	}
 	return m, nil
 }
 
