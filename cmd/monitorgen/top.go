@@ -153,7 +153,7 @@ func readKeys(ctx context.Context, in *os.File, keys chan<- byte) {
 
 func (t *topping) draw(ctx context.Context, screen *os.File) error {
 	width, height, err := term.GetSize(int(screen.Fd()))
-	if err != nil {
+	if err != nil || width <= 0 || height <= 0 { // a terminal may not know its size
 		width, height = 80, 24
 	}
 	rows := max(height-3, 1)
