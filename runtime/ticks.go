@@ -119,6 +119,8 @@ type instant struct {
 
 // scaleTo returns the scale that two instants give, or nil if the counter does
 // not count like a clock.
+//
+//go:norace
 func (from instant) scaleTo(ticks, mono int64) *scale {
 	dt, dm := ticks-from.ticks, mono-from.mono
 	// A counter of less than 100 MHz or more than 20 GHz is none.
@@ -132,7 +134,9 @@ func (from instant) scaleTo(ticks, mono int64) *scale {
 
 // recount measures the counter's rate anew: over the whole run, or, if that is
 // not what the last stretch had (a virtual machine was moved), over that. Called
-// now and then, off the hot path.
+// now and then, off the hot path, with the race detector's knowledge and without.
+//
+//go:norace
 func recount() {
 	if !counting {
 		return
