@@ -46,7 +46,7 @@ func fill(dir string) (release func() error, err error) {
 }
 
 func fullDiskOfDatabase(t *trial) error {
-	disk, err := t.disk(96)
+	disk, err := t.disk(256)
 	if err != nil {
 		return err
 	}
