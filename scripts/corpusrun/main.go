@@ -3,6 +3,7 @@
 // generates in place, vets what is generated, and reverts.
 //
 // In: names of modules in modules.tsv, or any MODULE@VERSION. Out: a line per module, and a table;
+// on standard error, each package that is done;
 // exit code 1 if a test behaves differently, nothing was recorded, or revert
 // does not give back every byte.
 // May import: the standard library and the query package.

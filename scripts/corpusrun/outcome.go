@@ -23,8 +23,8 @@ const maxOutput = 4 << 10
 // address is what differs in names of tests that print pointers.
 var address = regexp.MustCompile(`0x[0-9a-f]{6,}|time\.Date\([^)]*\)`)
 
-// readOutcome reads the output of go test -json.
-func readOutcome(r io.Reader) (*outcome, error) {
+// readOutcome reads the output of go test -json, and reports each package that is done.
+func readOutcome(r io.Reader, report func(pkg, action string)) (*outcome, error) {
 	o := &outcome{tests: make(map[string]string), output: make(map[string]string)}
 	lines := bufio.NewReader(r)
 	for {
@@ -32,6 +32,9 @@ func readOutcome(r io.Reader) (*outcome, error) {
 		var e struct{ Action, Package, Test, ImportPath, Output string }
 		if len(line) > 0 && json.Unmarshal(line, &e) == nil {
 			key := e.Package + " " + address.ReplaceAllString(e.Test, "0x")
+			if e.Test == "" && (e.Action == "pass" || e.Action == "fail") {
+				report(e.Package, e.Action)
+			}
 			switch e.Action {
 			case "pass", "skip":
 				o.tests[key] = e.Action

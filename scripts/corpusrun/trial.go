@@ -177,7 +177,9 @@ func (t *trial) test(ctx context.Context, name string, args ...string) (*outcome
 	if err := cmd.Start(); err != nil {
 		return nil, 0, err
 	}
-	result, readErr := readOutcome(out)
+	result, readErr := readOutcome(out, func(pkg, action string) {
+		fmt.Fprintf(os.Stderr, "\t%s: %s %s after %.0f s\n", filepath.Base(name), action, pkg, time.Since(start).Seconds())
+	})
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
