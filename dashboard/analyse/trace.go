@@ -70,7 +70,7 @@ func NewTrace(root query.CallID, spans []query.Span, truncated bool) *Trace {
 
 // missing is a caller that is not stored: it began when the first of its calls did.
 func (t *Trace) missing(id int64, child query.Span) node {
-	return node{Span: query.Span{ID: id, Start: child.Start, Goroutine: child.Goroutine}, missing: true, parent: -1}
+	return node{Span: query.Span{ID: id, Depth: max(child.Depth-1, 0), Start: child.Start, Goroutine: child.Goroutine}, missing: true, parent: -1}
 }
 
 // link fills children, in order of their ids.

@@ -1,6 +1,12 @@
 package analyse
 
-import "github.com/monitorgen/monitorgen/sink/sqlite/query"
+import (
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/monitorgen/monitorgen/sink/sqlite/query"
+)
 
 // TreeNode is a call in a tree.
 type TreeNode struct {
@@ -31,16 +37,16 @@ func (t *Trace) Tree(under, focus int64, limit int) []TreeNode {
 			chosen[i] = true
 		}
 	}
-	for level := from; len(level) > 0 && len(chosen) < limit; {
-		var next []int
+	for level := range t.levels(from) {
 		for _, i := range level {
 			if len(chosen) >= limit {
 				break
 			}
 			chosen[i] = true
-			next = append(next, t.nodes[i].children...)
 		}
-		level = next
+		if len(chosen) >= limit {
+			break
+		}
 	}
 	var all []TreeNode
 	t.walkBelow(from, func(i int) bool {
@@ -58,4 +64,36 @@ func (t *Trace) Tree(under, focus int64, limit int) []TreeNode {
 		return true
 	})
 	return all
+}
+
+// levels yields nodes and what is below them, level by level. Callers that are
+// not stored come at the depth that they had: a thousand of them are not nearer
+// to the top than what the trace's root called.
+func (t *Trace) levels(from []int) iter.Seq[[]int] {
+	return func(yield func([]int) bool) {
+		var level []int
+		later := map[int64][]int{}
+		for _, i := range from {
+			if n := &t.nodes[i]; n.missing && n.ID != t.Root.Call {
+				later[n.Depth] = append(later[n.Depth], i)
+			} else {
+				level = append(level, i)
+			}
+		}
+		for depth := int64(0); len(level)+len(later) > 0; depth++ {
+			if len(level) == 0 {
+				depth = slices.Min(slices.Collect(maps.Keys(later)))
+			}
+			level = append(level, later[depth]...)
+			delete(later, depth)
+			if !yield(level) {
+				return
+			}
+			var next []int
+			for _, i := range level {
+				next = append(next, t.nodes[i].children...)
+			}
+			level = next
+		}
+	}
 }

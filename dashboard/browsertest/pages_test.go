@@ -5,6 +5,10 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 )
 
 // Every page shows its data, asks nobody else for anything and breaks no rule
@@ -24,6 +28,34 @@ func TestPagesShowTheirData(t *testing.T) {
 		}
 	}
 }
+
+// A page that waits for its data says so from its first frame: neither a person
+// who hears it nor a test takes it for one that has nothing to show.
+func TestPagesSayThatTheyWait(t *testing.T) {
+	tab := newTab(t, desk.URL)
+	must(t, tab.Run(holdAnswers))
+	for _, of := range deskPages(t) {
+		must(t, tab.Open(of.Path))
+		must(t, tab.Wait("document.querySelector('main h1, main > *')"))
+		if busy, err := Eval[bool](tab, "!!document.querySelector('main[aria-busy=true], main [aria-busy=true]')"); err != nil || !busy {
+			t.Errorf("%s does not say that it waits (%v)", of.Path, err)
+		}
+		_, err := Eval[bool](tab, "giveAnswers(), true")
+		must(t, err)
+		must(t, tab.Settled())
+		must(t, tab.WaitText(of.Says))
+	}
+}
+
+// holdAnswers has pages get no answer of the API before giveAnswers is called in them.
+var holdAnswers = chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+	_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `{
+		const ask = window.fetch
+		const given = new Promise((give) => (window.giveAnswers = give))
+		window.fetch = (...of) => given.then(() => ask(...of))
+	}`})
+	return err
+})
 
 // A page that is opened by its address shows what it showed when the address
 // was made by clicks and keys.
@@ -55,6 +87,20 @@ func TestDeepLinks(t *testing.T) {
 	}
 	must(t, tab.Open("/no/such/page"))
 	must(t, tab.WaitText("No such page"))
+}
+
+// The call that a trace's address names has the active line, also once more of
+// the trace was read than what came first.
+func TestTraceFocus(t *testing.T) {
+	tab := newTab(t, desk.URL)
+	call := get[struct {
+		Rows []struct{ Call, Trace string }
+	}](t, desk.URL+"/api/v1/calls?limit=1&sort=-duration&q="+url.QueryEscape("fn:submit status:err")).Rows[0]
+	for _, view := range []string{"", "&view=waterfall"} {
+		must(t, tab.Open("/traces/"+call.Trace+"?focus="+call.Call+view))
+		must(t, tab.Wait("document.querySelector('[role=treegrid]') && !document.querySelector('.chip.warn')")) // all is read
+		must(t, tab.Wait("document.querySelector('[role=row][aria-selected=true]')?.textContent.includes('submit')"))
+	}
 }
 
 // A bad query is said with what is wrong, and does not empty the page.

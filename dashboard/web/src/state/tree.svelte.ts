@@ -14,6 +14,8 @@ export class TraceTree {
   private closed = $state.raw(new Set<string>())
   error = $state.raw<unknown>()
   loading = $state('')
+  /** How often it was read: with each time a call may have another line. */
+  reads = $state(0)
 
   private levels = $derived.by(() => {
     const levels = new Map<string, number>()
@@ -50,9 +52,13 @@ export class TraceTree {
   async load(root: string, focus: string, signal: AbortSignal) {
     const ask = (limit: number) => get<Tree>('traces/' + root + '/tree', { focus, limit }, signal)
     this.tree = await ask(atOnce)
+    this.reads++
     this.closed = new Set()
     // Something to look at comes first; what is not too much to hold comes after it.
-    if (this.tree.total > this.tree.loaded && this.tree.total <= held) this.tree = await ask(held)
+    if (this.tree.total > this.tree.loaded && this.tree.total <= held) {
+      this.tree = await ask(held)
+      this.reads++
+    }
     return this.tree
   }
 
