@@ -8,6 +8,7 @@ tool honnef.co/go/tools/cmd/staticcheck
 ignore ./dashboard/web/node_modules
 
 require (
+	github.com/BurntSushi/toml v1.6.0
 	github.com/coder/websocket v1.8.15
 	github.com/dave/dst v0.28.0
 	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b
@@ -25,7 +26,6 @@ require (
 )
 
 require (
-	github.com/BurntSushi/toml v1.6.0 // indirect
 	github.com/andybalholm/brotli v1.1.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect

@@ -52,6 +52,7 @@ type recordedBuild struct {
 	listing *listing
 	common  string // commonKey
 	imports *exportImporter
+	configs map[string]*config // by the folder of their module
 	report  *report
 	mu      sync.Mutex // of report
 }
@@ -67,12 +68,18 @@ func (b *recordedBuild) record(ctx context.Context) (*Plan, error) {
 	if b.sel.InTests && b.listing.testsAsk() {
 		return nil, errSlow
 	}
+	b.report = &report{fset: b.fset}
 	tasks := b.tasks()
+	if b.configs, err = loadConfigs(b.report, rootsOfTasks(tasks)); err != nil {
+		return nil, err
+	}
+	if err := b.report.err(); err != nil {
+		return nil, err
+	}
 	if err := b.listing.compileImports(ctx, b, tasks); err != nil {
 		return nil, err
 	}
 	b.imports = newExportImporter(b.fset, b.listing.Exports)
-	b.report = &report{fset: b.fset}
 	if err := b.run(ctx, tasks); err != nil {
 		return nil, err
 	}
@@ -127,6 +134,14 @@ func (b *recordedBuild) tasks() []*packageTask {
 		}
 	}
 	return tasks
+}
+
+func rootsOfTasks(tasks []*packageTask) []string {
+	var roots []string
+	for _, t := range tasks {
+		roots = append(roots, t.pkg.Module.Dir)
+	}
+	return roots
 }
 
 // candidate tells whether a package can have anything to record.

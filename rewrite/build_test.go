@@ -51,6 +51,10 @@ func TestRecord(t *testing.T) {
 		{name: "that compiles", file: "e/e.go", text: "package e\n\nimport \"example.com/m/b\"\n\n//monitor:trace\nfunc E() { _ = b.B }\n", planned: "e"},
 		{name: "a mistake", file: "e/e.go", text: "package e\n\nimport \"example.com/m/b\"\n\n//monitor:trace rate=1\nfunc E() { _ = b.B }\n", err: "e.go:5:17: bad value"},
 		{name: "a package less", file: "e/e.go", planned: ""},
+		{name: "defaults of the module", file: "monitor.toml", text: "[options]\nsample = 0.5\n", planned: "a b c d"},
+		{name: "other defaults", file: "monitor.toml", text: "[options]\nsample = 0.25\n", planned: "a b c d"},
+		{name: "a mistake in them", file: "monitor.toml", text: "[options]\nsample = 2\n", err: "monitor.toml:2:1: bad value"},
+		{name: "defaults of before", file: "monitor.toml", text: "[options]\nsample = 0.5\n", planned: ""},
 		{name: "another language", file: "go.mod", text: "module example.com/m\n\ngo 1.22\n", planned: "a b c d"},
 		{name: "a module", file: "d/go.mod", text: "module example.com/m/d\n", planned: ""},
 	} {
@@ -65,7 +69,7 @@ func TestRecord(t *testing.T) {
 			before := remembered(t, cache)
 			got, err := record(t, dir, cache)
 			if step.err != "" {
-				if err == nil || !strings.Contains(err.Error(), step.err) {
+				if err == nil || !strings.Contains(err.Error(), step.err) || strings.Count(err.Error(), step.err) != 1 {
 					t.Fatalf("got the error %v, want %s", err, step.err)
 				}
 				return

@@ -178,7 +178,7 @@ func (c *candidate) function(info *types.Info, inits int) *Function {
 		file:     c.file,
 	}
 	fn.Process = cmpOr(fn.Options.Name, path.Base(pkg.Path)+"."+c.name)
-	fn.Group = cmpOr(fn.Options.Group, pkg.Path)
+	fn.Group, fn.Decided = c.groupOf(fn)
 	fn.Key = functionKey(fn, inits)
 	fn.flush = c.flushesSink()
 	fn.silent = fn.flush && !c.recorded()
@@ -193,11 +193,11 @@ func cmpOr(a, b string) string {
 	return b
 }
 
-// options merges what the package, the type and the function say.
+// options merges what the module, the package, the type and the function say.
 func (c *candidate) options() Options {
-	var o Options
+	o := c.file.pkg.config.options
 	if c.scope.pkg != nil {
-		o = c.scope.pkg.options
+		o = c.scope.pkg.options.over(o)
 	}
 	if d := c.typeDirective(directiveTrace); d != nil {
 		o = d.options.over(o)

@@ -76,12 +76,3 @@ func goTestFiles(tb testing.TB, nth int) [][]byte {
 	}
 	return texts
 }
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
-}

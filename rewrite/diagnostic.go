@@ -49,7 +49,11 @@ type report struct {
 // add notes a diagnostic once: files of test variants are looked at twice.
 func (r *report) add(pos token.Pos, format string, args ...any) {
 	// Unadjusted: the position in the file that has the comment, whatever //line says.
-	p := r.fset.PositionFor(pos, false)
+	r.addAt(r.fset.PositionFor(pos, false), format, args...)
+}
+
+// addAt notes a diagnostic at a position that is in no file of the file set.
+func (r *report) addAt(p token.Position, format string, args ...any) {
 	d := Diagnostic{Pos: p, File: p.Filename, Line: p.Line, Column: p.Column, Message: fmt.Sprintf(format, args...)}
 	if r.seen == nil {
 		r.seen = make(map[string]bool)

@@ -56,8 +56,8 @@ type listedPackage struct {
 }
 
 type listedModule struct {
-	Path, GoMod, GoVersion string
-	Main                   bool
+	Path, Dir, GoMod, GoVersion string
+	Main                        bool
 }
 
 // fileState is what a Go file had when it was listed.

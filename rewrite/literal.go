@@ -235,7 +235,7 @@ func (s *literalScan) literal(c *candidate, lit *ast.FuncLit) {
 		return
 	}
 	fn.Process = cmpOr(fn.Options.Name, path.Base(s.file.pkg.Path)+"."+c.name)
-	fn.Group = cmpOr(fn.Options.Group, s.file.pkg.Path)
+	fn.Group, fn.Decided = c.groupOf(fn)
 	fn.Key = functionKey(fn, s.initNumber(c.decl))
 	fn.values = c.values(fn)
 	fn.inferLocalTypes()

@@ -36,6 +36,8 @@ type Package struct {
 	GoVersion string // of the module, "1.21"; empty: unknown
 	Files     []*File
 
+	module   string  // what the module is called, without a version
+	config   *config // of the module
 	judge    *judge
 	types    *types.Package
 	sizes    types.Sizes
@@ -63,6 +65,7 @@ type Function struct {
 
 	Process string
 	Group   string
+	Decided Decision // what gave it the group
 	Key     uint64
 
 	// flush has the sink store what is left when main returns; silent is set
@@ -117,6 +120,14 @@ func MakePlan(ctx context.Context, sel Selection) (*Plan, error) {
 		return nil, err
 	}
 	p := &planner{sel: sel, report: &report{fset: l.fset}, plan: &Plan{Fset: l.fset, Broken: make(map[string]error)}, seen: make(map[string]bool)}
+	if len(pkgs) > 0 {
+		if p.configs, err = loadConfigs(p.report, rootsOf(sel.Dir, pkgs)); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.report.err(); err != nil {
+		return nil, err
+	}
 	for _, pkg := range pkgs {
 		p.pkg(pkg)
 	}
@@ -142,8 +153,9 @@ type planner struct {
 	sel     Selection
 	report  *report
 	plan    *Plan
-	seen    map[string]bool // files looked at already, in another variant of their package
-	listing *listing        // nil unless packages come one by one
+	seen    map[string]bool    // files looked at already, in another variant of their package
+	listing *listing           // nil unless packages come one by one
+	configs map[string]*config // by the folder of their module
 }
 
 func (p *planner) pkg(src *sourcePackage) {
@@ -152,7 +164,11 @@ func (p *planner) pkg(src *sourcePackage) {
 		return
 	}
 	pkg := &Package{Path: src.PkgPath, Name: src.Name, Dir: src.dir(), judge: newJudge(p.plan.Fset, p.dirOf), types: src.Types, sizes: src.TypesSizes}
+	if pkg.config = p.configs[rootOf(p.sel.Dir, src)]; pkg.config == nil {
+		pkg.config = &config{}
+	}
 	if src.Module != nil {
+		pkg.module = moduleName(src.Module.Path)
 		pkg.GoVersion = cmpOr(src.Module.GoVersion, "1.16") // what a module without a go line means
 	}
 	for _, path := range src.IgnoredFiles {

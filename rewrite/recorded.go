@@ -66,7 +66,7 @@ func (b *recordedBuild) key(t *packageTask) string {
 		}
 		fmt.Fprintf(h, "%s %s\n", name, hash)
 	}
-	fmt.Fprintf(h, "%q\n", p.GoFiles)
+	fmt.Fprintf(h, "%q %q\n", p.GoFiles, b.configs[p.Module.Dir].text)
 	for _, path := range p.Imports {
 		fmt.Fprintf(h, "%s %s\n", path, b.listing.Exports[path])
 	}
@@ -143,7 +143,7 @@ func (b *recordedBuild) rewrite(t *packageTask) (*recordedPackage, error) {
 	if !t.candidate {
 		return r, nil
 	}
-	p := &planner{sel: b.sel, report: &report{fset: b.fset}, plan: &Plan{Fset: b.fset, Broken: make(map[string]error)}, seen: make(map[string]bool), listing: b.listing}
+	p := &planner{sel: b.sel, report: &report{fset: b.fset}, plan: &Plan{Fset: b.fset, Broken: make(map[string]error)}, seen: make(map[string]bool), listing: b.listing, configs: b.configs}
 	p.pkg(src)
 	if len(p.report.list) > 0 {
 		b.mu.Lock()
@@ -195,7 +195,7 @@ func (b *recordedBuild) check(t *packageTask) (*sourcePackage, error) {
 	p := t.pkg
 	loaded := &packages.Package{
 		ID: p.ImportPath, PkgPath: p.ImportPath, Name: p.Name, Dir: p.Dir, Fset: b.fset,
-		Module:     &packages.Module{Path: p.Module.Path, GoMod: p.Module.GoMod, GoVersion: p.Module.GoVersion, Main: true},
+		Module:     &packages.Module{Path: p.Module.Path, Dir: p.Module.Dir, GoMod: p.Module.GoMod, GoVersion: p.Module.GoVersion, Main: true},
 		TypesSizes: types.SizesFor("gc", b.build.env.GOARCH),
 		TypesInfo: &types.Info{
 			Types: make(map[ast.Expr]types.TypeAndValue), Defs: make(map[*ast.Ident]types.Object), Uses: make(map[*ast.Ident]types.Object),

@@ -19,7 +19,9 @@ works on the package in the current folder; ./... names the whole module.
 
 	//go:generate go tool monitorgen
 
-in a file of the package has go generate run it. For records to be kept, the
+in a file of the package has go generate run it. A
+monitor.toml beside go.mod has defaults for the options of directives, and
+rules for process groups (docs/groups.md). For records to be kept, the
 program imports the sink, in package main:
 
 	import _ "github.com/monitorgen/monitorgen/sink/autostart"

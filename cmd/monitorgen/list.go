@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/monitorgen/monitorgen/rewrite"
@@ -10,8 +12,9 @@ import (
 
 const listUsage = `usage: monitorgen list [flags] [packages]
 
-List shows which functions would be recorded, with their process group and
-options, and which would be left alone and why. It writes nothing. Without
+List shows which functions would be recorded, with their process group, what
+decided on it (a directive, a rule of monitor.toml, or nothing: then it is the
+package path) and options, and which would be left alone and why. It writes nothing. Without
 packages it looks at the package in the current folder.
 
 	monitorgen list -all ./...
@@ -22,6 +25,8 @@ type functionEntry struct {
 	Function string `json:"function"`
 	Process  string `json:"process"`
 	Group    string `json:"group"`
+	Decided  string `json:"group_by"`           // what decided on the group
+	At       string `json:"group_at,omitempty"` // where that stands
 	Options  string `json:"options"`
 	File     string `json:"file"`
 	Line     int    `json:"line"`
@@ -69,9 +74,19 @@ func runList(ctx context.Context, e *env, args []string) int {
 
 func (e *env) printList(plan *rewrite.Plan) {
 	w := tabwriter.NewWriter(e.stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "FUNCTION\tGROUP\tOPTIONS\tPOSITION")
-	for _, f := range e.functionEntries(plan) {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s:%d\n", f.Function, f.Group, f.Options, f.File, f.Line)
+	entries := e.functionEntries(plan)
+	// Without a monitor.toml the directives, in the options, say it all.
+	ruled := slices.ContainsFunc(entries, func(f functionEntry) bool { return f.Decided != "directive" && f.At != "" })
+	row := func(function, group, decided, options, position string) {
+		if !ruled {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", function, group, options, position)
+			return
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", function, group, decided, options, position)
+	}
+	row("FUNCTION", "GROUP", "DECIDED BY", "OPTIONS", "POSITION")
+	for _, f := range entries {
+		row(f.Function, f.Group, strings.TrimSpace(f.Decided+" "+f.At), f.Options, fmt.Sprintf("%s:%d", f.File, f.Line))
 	}
 	w.Flush()
 	if skipped := e.skippedEntries(plan); len(skipped) > 0 {
@@ -93,7 +108,12 @@ func (e *env) functionEntries(plan *rewrite.Plan) []functionEntry {
 				if fn.Silent() {
 					continue
 				}
-				entries = append(entries, functionEntry{fn.FullName, fn.Process, fn.Group, fn.OptionText(), e.shortPath(fn.Pos.Filename), fn.Pos.Line})
+				entry := functionEntry{Function: fn.FullName, Process: fn.Process, Group: fn.Group, Decided: fn.Decided.By,
+					Options: fn.OptionText(), File: e.shortPath(fn.Pos.Filename), Line: fn.Pos.Line}
+				if at := fn.Decided.Pos; at.IsValid() {
+					entry.At = fmt.Sprintf("%s:%d", e.shortPath(at.Filename), at.Line)
+				}
+				entries = append(entries, entry)
 			}
 		}
 	}
