@@ -44,7 +44,8 @@ func (f *File) spawns(info *types.Info, body *ast.BlockStmt) []*spawn {
 
 // startable returns the type of the function that a go statement calls, or nil
 // where a starter cannot call it: it is part of the language, the arguments come
-// from one call, or the types have no name outside of the body.
+// from one call, the types have no name outside of the body, or an argument keeps
+// something alive for this very function.
 func (f *File) startable(info *types.Info, call *ast.CallExpr) *types.Signature {
 	callee := info.Types[call.Fun]
 	if callee.IsBuiltin() || callee.Type == nil || f.infersCallee(info, call.Fun) {
@@ -58,6 +59,9 @@ func (f *File) startable(info *types.Info, call *ast.CallExpr) *types.Signature 
 		if _, several := info.TypeOf(call.Args[0]).(*types.Tuple); several {
 			return nil
 		}
+	}
+	if slices.ContainsFunc(call.Args, func(arg ast.Expr) bool { return holdsByNumber(info, arg) }) {
+		return nil
 	}
 	for i := range sig.Params().Len() {
 		if synchronised(sig.Params().At(i).Type(), nil) && !isReference(sig.Params().At(i).Type()) {
@@ -83,6 +87,26 @@ func (f *File) infersCallee(info *types.Info, fun ast.Expr) bool {
 		return f.infersCallee(info, x.X)
 	}
 	return false
+}
+
+// holdsByNumber tells whether an argument turns an unsafe.Pointer into a number. If
+// the function that is called is one of //go:uintptrescapes, as those that make
+// system calls are, what is pointed to lives until it returns; a starter's frame
+// would hold the number alone.
+func holdsByNumber(info *types.Info, arg ast.Expr) bool {
+	found := false
+	ast.Inspect(arg, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok && len(call.Args) == 1 && info.Types[call.Fun].IsType() {
+			found = found || isBasic(info.TypeOf(call.Args[0]), types.UnsafePointer) && isBasic(info.TypeOf(call), types.Uintptr)
+		}
+		return !found
+	})
+	return found
+}
+
+func isBasic(t types.Type, kind types.BasicKind) bool {
+	basic, ok := t.Underlying().(*types.Basic)
+	return ok && basic.Kind() == kind
 }
 
 // isReference tells whether values of a type are passed without what they refer to.
