@@ -1,6 +1,7 @@
 // Corpusrun runs the tests of public modules, unmodified, with and without
 // recording of every function, and compares the outcome test by test. It also
-// generates in place, vets what is generated, and reverts.
+// generates in place, vets what is generated, and reverts. With -programs it does
+// so with the programs of Go's own test suite.
 //
 // In: names of modules in modules.tsv, or any MODULE@VERSION. Out: a line per module, and a table;
 // on standard error, each package that is done;
@@ -37,6 +38,7 @@ type options struct {
 	keep  string // work here, and leave copies and databases
 	table bool   // print a table in Markdown at the end
 	race  bool   // run the tests under the race detector
+	nth   int    // run every nth of Go's own test programs instead
 }
 
 func main() {
@@ -44,6 +46,7 @@ func main() {
 	flag.StringVar(&o.keep, "keep", "", "work in this `folder` and leave copies and databases there")
 	flag.BoolVar(&o.table, "table", false, "print the results as a Markdown table, too")
 	flag.BoolVar(&o.race, "race", false, "run all tests under the race detector")
+	flag.IntVar(&o.nth, "programs", 0, "run every `nth` of the programs of Go's own test suite instead")
 	flag.Parse()
 	if err := run(context.Background(), o, flag.Args()); err != nil {
 		fmt.Fprintf(os.Stderr, "corpus: %v\n", err)
@@ -52,6 +55,9 @@ func main() {
 }
 
 func run(ctx context.Context, o options, names []string) error {
+	if o.nth < 0 || o.nth > 0 && len(names) > 0 {
+		return errors.New("-programs takes a number above 0, and no modules")
+	}
 	modules, err := choose(names)
 	if err != nil {
 		return err
@@ -70,6 +76,18 @@ func run(ctx context.Context, o options, names []string) error {
 	if err := command(ctx, ".", "go", "build", "-o", tool, "./cmd/monitorgen"); err != nil {
 		return err
 	}
+	if o.nth > 0 {
+		p, err := newPrograms(ctx, root, tool, o.nth)
+		if err != nil {
+			return err
+		}
+		return p.run(ctx)
+	}
+	return try(ctx, o, root, tool, modules)
+}
+
+// try puts the modules on trial, one after the other.
+func try(ctx context.Context, o options, root, tool string, modules []module) error {
 	var failed []error
 	var results []*result
 	for _, m := range modules {

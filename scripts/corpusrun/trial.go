@@ -218,12 +218,13 @@ func (t *trial) functions(ctx context.Context, r *result) error {
 // calls with arguments, results, parents and, where tests provoke them, errors.
 func (t *trial) stored(ctx context.Context, db string) (string, error) {
 	out, err := output(ctx, t.dir, t.env, t.tool, "sql", "-json", db, `SELECT
-		(SELECT count(*) FROM process_trace) AS calls,
-		(SELECT count(*) FROM process_trace WHERE status = 'ERR') AS errors,
-		(SELECT count(*) FROM process_trace WHERE parent_id IS NOT NULL AND parent_id <> 0) AS nested,
+		count(*) AS calls,
+		coalesce(sum(status = 'ERR'), 0) AS errors,
+		coalesce(sum(parent_id IS NOT NULL AND parent_id <> 0), 0) AS nested,
 		(SELECT count(*) FROM (SELECT 1 FROM data_trace WHERE data_type = 'INPUT' LIMIT 1000)) AS inputs,
 		(SELECT count(*) FROM (SELECT 1 FROM data_trace WHERE data_type = 'OUTPUT' LIMIT 1000)) AS outputs,
-		(SELECT coalesce(sum(dropped), 0) FROM drops) AS drops`)
+		(SELECT coalesce(sum(dropped), 0) FROM drops) AS drops
+		FROM process_trace`)
 	if err != nil {
 		return "", err
 	}
