@@ -12,6 +12,7 @@ import (
 const (
 	keyEnd    = kb.End
 	keyEnter  = kb.Enter
+	keyRight  = kb.ArrowRight
 	keyTab    = kb.Tab
 	keyEscape = kb.Escape
 )

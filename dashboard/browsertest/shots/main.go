@@ -32,17 +32,7 @@ func main() {
 }
 
 func run(ctx context.Context, dir string, names []string) error {
-	server := os.Getenv("SERVER")
-	if server == "" {
-		started, end, err := serveDesk(ctx)
-		if err != nil {
-			return err
-		}
-		defer end()
-		server = started
-	}
-	pages, err := browsertest.Desk(server)
-	if err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	browser, cancel, err := browsertest.Chromium(ctx, chromedp.Flag("force-color-profile", "srgb"))
@@ -50,18 +40,51 @@ func run(ctx context.Context, dir string, names []string) error {
 		return err
 	}
 	defer cancel()
+	if server := os.Getenv("SERVER"); server != "" {
+		return takeDesk(browser, server, dir, names)
+	}
+	if len(names) != 1 || names[0] != wide.Name {
+		server, end, err := serve(ctx, recordDesk)
+		if err != nil {
+			return err
+		}
+		defer end()
+		if err := takeDesk(browser, server, dir, names); err != nil {
+			return err
+		}
+	}
+	if len(names) > 0 && !slices.Contains(names, wide.Name) {
+		return nil
+	}
+	server, end, err := serve(ctx, recordWide)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return takeAll(browser, server, dir, []browsertest.Page{wide})
+}
+
+// wide is the one page that the example's database is too small for.
+var wide = browsertest.Page{Name: "graph-wide", Path: "/graph", Says: "500 nodes"}
+
+func takeDesk(browser context.Context, server, dir string, names []string) error {
+	pages, err := browsertest.Desk(server)
+	if err != nil {
+		return err
+	}
+	if len(names) > 0 {
+		pages = slices.DeleteFunc(pages, func(p browsertest.Page) bool { return !slices.Contains(names, p.Name) })
+	}
+	return takeAll(browser, server, dir, pages)
+}
+
+func takeAll(browser context.Context, server, dir string, pages []browsertest.Page) error {
 	tab, done, err := browsertest.NewTab(browser, server)
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
 	for _, page := range pages {
-		if len(names) > 0 && !slices.Contains(names, page.Name) {
-			continue
-		}
 		for _, theme := range []string{"dark", "light"} {
 			if err := take(tab, page, theme, filepath.Join(dir, page.Name+"-"+theme+".png")); err != nil {
 				return fmt.Errorf("%s: %w", page.Name, err)
@@ -71,9 +94,27 @@ func run(ctx context.Context, dir string, names []string) error {
 	return nil
 }
 
-// serveDesk records the example several times, so that there is a course of
-// time and something to compare, and serves it.
-func serveDesk(ctx context.Context) (string, func(), error) {
+// recordDesk records the example several times, so that there is a course of
+// time and something to compare.
+func recordDesk(ctx context.Context, tool *browsertest.Tool, work, database string) error {
+	for _, rounds := range []string{"5", "8", "12", "20", "9", "14", "25", "18"} {
+		if err := tool.Record(ctx, database, "./examples/desk", "-rounds", rounds); err != nil {
+			return err
+		}
+	}
+	return browsertest.WriteRules(work)
+}
+
+func recordWide(ctx context.Context, tool *browsertest.Tool, work, database string) error {
+	source, err := os.MkdirTemp(work, "wide")
+	if err != nil {
+		return err
+	}
+	return tool.RecordWide(ctx, source, database)
+}
+
+// serve serves what was just recorded in a folder of its own.
+func serve(ctx context.Context, record func(ctx context.Context, tool *browsertest.Tool, work, database string) error) (string, func(), error) {
 	work, err := os.MkdirTemp("", "monitorgen-shots")
 	if err != nil {
 		return "", nil, err
@@ -86,13 +127,8 @@ func serveDesk(ctx context.Context) (string, func(), error) {
 	if err != nil {
 		return fail(err)
 	}
-	database := filepath.Join(work, "desk.db")
-	for _, rounds := range []string{"5", "8", "12", "20", "9", "14", "25", "18"} {
-		if err := tool.Record(ctx, database, "./examples/desk", "-rounds", rounds); err != nil {
-			return fail(err)
-		}
-	}
-	if err := browsertest.WriteRules(work); err != nil {
+	database := filepath.Join(work, "calls.db")
+	if err := record(ctx, tool, work, database); err != nil {
 		return fail(err)
 	}
 	s, err := tool.Serve(ctx, database)
