@@ -102,6 +102,25 @@ func TestTree(t *testing.T) {
 	}
 }
 
+// What a caller that is not stored called lies where it was, not over the trace's root.
+func TestFlameOfMissingCallers(t *testing.T) {
+	tr := NewTrace(query.CallID{Run: 1, Call: 1}, []query.Span{
+		{ID: 1, Function: 1, Goroutine: 1, Start: 5000, Duration: 1000},
+		{ID: 2, Parent: 1, Function: 2, Depth: 1, Goroutine: 1, Start: 5100, Duration: 800},
+		{ID: 4, Parent: 3, Function: 3, Depth: 3, Goroutine: 1, Start: 5200, Duration: 100},
+	}, false)
+	for _, goroutines := range []bool{false, true} {
+		spans, _, _ := tr.Flame(Window{From: 0, To: 1000, Pixels: 1000, Goroutines: goroutines, Limit: 100})
+		var got []string
+		for _, s := range spans {
+			got = append(got, fmt.Sprintf("%d at depth %d", s.Call, s.Depth))
+		}
+		if want := []string{"1 at depth 0", "2 at depth 1", "3 at depth 2", "4 at depth 3"}; !slices.Equal(got, want) {
+			t.Errorf("lanes %t: %v, want %v", goroutines, got, want)
+		}
+	}
+}
+
 func TestFlame(t *testing.T) {
 	tr := trace()
 	spans, lanes, truncated := tr.Flame(Window{From: 0, To: 1000, Pixels: 20, Goroutines: true, Limit: 100})

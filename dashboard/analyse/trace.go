@@ -28,7 +28,7 @@ type node struct {
 	missing  bool
 	parent   int // -1 for none
 	children []int
-	level    int // below the top, which is not Span.Depth where callers are not stored
+	level    int // below the top; a caller that is not stored is as deep as it was
 	lane     int // index of its goroutine
 	laneAt   int // level among the calls of its goroutine
 	self     int64
@@ -38,7 +38,11 @@ type node struct {
 type Lane struct {
 	Goroutine int64
 	Depth     int // levels
+	base      int // level of its first call
 }
+
+// maxLevel bounds what a damaged depth can ask for.
+const maxLevel = 10_000
 
 // NewTrace makes a trace of its spans, which ascend by id. A caller that is not
 // among them is a missing node where it is the trace's root, or others name it.
@@ -99,6 +103,8 @@ func (t *Trace) measure() {
 		n := &t.nodes[i]
 		if n.parent >= 0 {
 			n.level = t.nodes[n.parent].level + 1
+		} else if n.missing {
+			n.level = int(min(n.Depth, maxLevel))
 		}
 		if n.missing {
 			for _, c := range n.children {
@@ -118,11 +124,13 @@ func (t *Trace) measure() {
 		if !known {
 			lane = len(t.lanes)
 			lanes[n.Goroutine] = lane
-			t.lanes = append(t.lanes, Lane{Goroutine: n.Goroutine})
+			t.lanes = append(t.lanes, Lane{Goroutine: n.Goroutine, base: n.level})
 		}
 		n.lane = lane
 		if n.parent >= 0 && t.nodes[n.parent].lane == lane {
 			n.laneAt = t.nodes[n.parent].laneAt + 1
+		} else if n.missing {
+			n.laneAt = max(n.level-t.lanes[lane].base, 0)
 		}
 		t.lanes[lane].Depth = max(t.lanes[lane].Depth, n.laneAt+1)
 		t.depth = max(t.depth, n.level+1)

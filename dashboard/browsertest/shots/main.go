@@ -97,7 +97,7 @@ func takeAll(browser context.Context, server, dir string, pages []browsertest.Pa
 // recordDesk records the example several times, so that there is a course of
 // time and something to compare.
 func recordDesk(ctx context.Context, tool *browsertest.Tool, work, database string) error {
-	for _, rounds := range []string{"5", "8", "12", "20", "9", "14", "25", "18"} {
+	for _, rounds := range []string{"5", "8", "12", "20", "9", "14", "25", "18", "11", "7", "16", "22", "13", "10", "6", "19"} {
 		if err := tool.Record(ctx, database, "./examples/desk", "-rounds", rounds); err != nil {
 			return err
 		}
