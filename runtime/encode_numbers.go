@@ -108,7 +108,7 @@ func (g *goroutine) summarise(dims func() (r, c int), at func(i, j int) float64)
 	was, done := g.busy, false
 	g.busy = true
 	defer func() {
-		g.busy = was
+		g.setBusy(was)
 		if !done {
 			problem = "Dims or At panicked: " + badMethod(recover())
 		}

@@ -10,6 +10,12 @@ import (
 // makes are not recorded, and when it panics, what it said takes the place of
 // its text.
 
+// setBusy is for function literals, which are not marked go:norace where the
+// function around them is, nor can be.
+//
+//go:norace
+func (g *goroutine) setBusy(busy bool) { g.busy = busy }
+
 // errorText returns err.Error(), or, with ok false, why there is none.
 //
 //go:norace
@@ -17,7 +23,7 @@ func (g *goroutine) errorText(err error) (text string, ok bool) {
 	was := g.busy
 	g.busy = true
 	defer func() {
-		g.busy = was
+		g.setBusy(was)
 		if !ok {
 			text = "Error panicked: " + badMethod(recover())
 		}
@@ -32,7 +38,7 @@ func (g *goroutine) stringerText(s interface{ String() string }) (text string, o
 	was := g.busy
 	g.busy = true
 	defer func() {
-		g.busy = was
+		g.setBusy(was)
 		if !ok {
 			text = "String panicked: " + badMethod(recover())
 		}
@@ -48,7 +54,7 @@ func (g *goroutine) marshalledText(m interface{ MarshalText() ([]byte, error) })
 	g.busy = true
 	done := false
 	defer func() {
-		g.busy = was
+		g.setBusy(was)
 		if !done {
 			text = "MarshalText panicked: " + badMethod(recover())
 		}

@@ -47,7 +47,7 @@ func (g *goroutine) maskedText(text string) (hidden string) {
 	was, whole := g.busy, false
 	g.busy = true
 	defer func() {
-		g.busy = was
+		g.setBusy(was)
 		if !whole {
 			recover()
 			hidden = masked

@@ -9,6 +9,8 @@ import (
 	goruntime "runtime"
 	"strings"
 	"testing"
+
+	monitor "github.com/monitorgen/monitorgen/runtime"
 )
 
 const raceDetector = true
@@ -35,6 +37,7 @@ func init() {
 		meet(func() { close(ready) }, func() { <-ready })
 	}
 	children["opened by another"] = crowd
+	children["used again"] = oneAfterTheOther
 }
 
 // meet lets two goroutines write to one variable, each with a recorded call next
@@ -91,8 +94,36 @@ func crowd() {
 	}
 }
 
+// ended counts goroutines of oneAfterTheOther behind the detector's back.
+var ended int
+
+//go:norace
+func end() { ended++ }
+
+//go:norace
+func awaitEnd(n int) {
+	for ended < n {
+		goruntime.Gosched()
+	}
+	goruntime.Gosched()
+}
+
+// oneAfterTheOther has goroutines make calls whose error, mask and methods are asked
+// for texts, each in what Go and the recorder kept of the one before, with no order
+// between the two.
+func oneAfterTheOther() {
+	monitor.Mask(func(text string) string { return text })
+	for i := 1; i <= 50; i++ {
+		go func() {
+			record(otherKey, "", 1, func() error { return errNegative })
+			end()
+		}()
+		awaitEnd(i)
+	}
+}
+
 func TestRacesAreSeen(t *testing.T) {
-	for name, want := range map[string]bool{"race": true, "no race": false, "opened by another": false} {
+	for name, want := range map[string]bool{"race": true, "no race": false, "opened by another": false, "used again": false} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0])
 			cmd.Env = append(os.Environ(), childVariable+"="+name, "MONITOR_SPOOL="+t.TempDir(), "GOMAXPROCS=1")

@@ -96,7 +96,7 @@ func (r *result) share() float64 {
 	return 100 * float64(r.functions) / float64(r.functions+r.leftAlone()-r.left[noBody])
 }
 
-// printTable prints results as a table in Markdown.
+// printTable prints results as the table in Markdown that docs/corpus.md has.
 func printTable(results []*result) {
 	fmt.Println("| module | functions recorded | of those with a body | left alone | tests | different | need inlining | plain | recorded |")
 	fmt.Println("| --- | ---: | ---: | --- | ---: | ---: | --- | ---: | ---: |")
