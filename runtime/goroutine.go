@@ -12,7 +12,7 @@ type goroutine struct {
 	g      unsafe.Pointer // its g; nil where that is not known
 	id     uint64
 	frames []frame // the calls that are open, outermost first; in frameMemory
-	shard  uint32  // where its records go
+	shard  uint32  // where its records go, see lockShard
 	// busy is set while the recorder runs the user's code: calls in it are not recorded.
 	busy bool
 	// passable is set while there is an open call and the innermost is kept, see overflow.go.
@@ -84,6 +84,23 @@ func (g *goroutine) restart(id uint64) {
 	g.parent = Origin{}
 	g.raised = raised{}
 	g.encoder.n = 0
+}
+
+// lockShard returns a shard of a lane with its lock held: the goroutine's own, or,
+// when somebody is at work in that, the next one, which is its own from then on. As
+// there are as many as processors, those that run at the same time soon have each
+// its own.
+//
+//go:norace
+func (g *goroutine) lockShard(lane []shard) *shard {
+	mask := uint32(len(lane) - 1) // their number is a power of two
+	s := &lane[g.shard&mask]
+	if !s.mu.TryLock() {
+		g.shard++
+		s = &lane[g.shard&mask]
+		s.mu.Lock()
+	}
+	return s
 }
 
 // lastGoroutine counts the states that were made.

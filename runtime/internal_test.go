@@ -168,3 +168,22 @@ func TestScale(t *testing.T) {
 		}
 	}
 }
+
+func TestGoroutinesThatMeetPart(t *testing.T) {
+	lane := make([]shard, 2)
+	one, other := &goroutine{shard: 4}, &goroutine{shard: 2}
+	first := one.lockShard(lane)
+	second := other.lockShard(lane)
+	if first != &lane[0] || second != &lane[1] {
+		t.Fatalf("shards %p and %p of %p and %p", first, second, &lane[0], &lane[1])
+	}
+	first.mu.Unlock()
+	second.mu.Unlock()
+	for range 3 {
+		s := other.lockShard(lane)
+		s.mu.Unlock()
+		if s != second {
+			t.Error("went back to the shard that another goroutine writes to")
+		}
+	}
+}

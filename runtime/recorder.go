@@ -189,13 +189,12 @@ func (r *recording) publish(g *goroutine, f *frame, record []byte, now int64) {
 	if failed {
 		lane = sp.errors
 	}
-	shard := &lane[g.shard&uint32(len(lane)-1)] // their number is a power of two
 	var then *showing
 	if f.kept && g.showing.run == sp {
 		then = g.concealing()
 	}
 	for waited := false; ; {
-		switch shard.append(record, now, then) {
+		switch g.lockShard(lane).appendLocked(record, now, then) {
 		case stored:
 			if waited {
 				sp.held(now)

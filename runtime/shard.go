@@ -8,7 +8,8 @@ import (
 )
 
 // shard is one sequence of segments of a lane. Goroutines are spread over the
-// shards of a lane so that they seldom meet.
+// shards of a lane so that they seldom meet; those that do meet go different ways,
+// see lockShard.
 type shard struct {
 	spool *spool
 	lane  wire.Lane
@@ -29,7 +30,7 @@ type shard struct {
 	number uint32 // of the current segment
 	size   int    // of the next segment
 
-	_ [64]byte // the next shard's lock is on another cache line
+	_ [128]byte // the next shard's lock is on another cache line, which are fetched in pairs
 }
 
 // outcome is what became of a record.
@@ -90,6 +91,13 @@ func (s *shard) largest() int {
 //go:norace
 func (s *shard) append(record []byte, now int64, then *showing) outcome {
 	s.mu.Lock()
+	return s.appendLocked(record, now, then)
+}
+
+// appendLocked is append while mu is held, and lets mu go.
+//
+//go:norace
+func (s *shard) appendLocked(record []byte, now int64, then *showing) outcome {
 	switch {
 	case s.closed:
 		s.mu.Unlock()
