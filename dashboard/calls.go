@@ -249,7 +249,7 @@ func (s *Server) getCall(r *http.Request) (any, error) {
 		}
 	}
 	// Of an open root nothing may be stored yet that names it.
-	if a.Children, err = s.repo.CountChildren(r.Context(), id); err != nil && !errors.Is(err, query.ErrNoCall) {
+	if a.Children, err = s.countChildren(r.Context(), id); err != nil && !errors.Is(err, query.ErrNoCall) {
 		return nil, err
 	}
 	if f, err := s.repo.FunctionByID(r.Context(), a.Func); err == nil {
@@ -272,7 +272,7 @@ func (s *Server) getChildren(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	total, err := s.repo.CountChildren(r.Context(), id)
+	total, err := s.countChildren(r.Context(), id)
 	if err != nil {
 		return nil, err
 	}

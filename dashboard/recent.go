@@ -23,6 +23,16 @@ func newRecent[K comparable, V any](most int) *recent[K, V] {
 	return &recent[K, V]{most: most, byKey: map[K]*list.Element{}, recency: list.New()}
 }
 
+// known returns the value of a key that was asked for before, nil for another.
+func (r *recent[K, V]) known(key K) *V {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.byKey[key]; e != nil {
+		return &e.Value.(*keyed[K, V]).value
+	}
+	return nil
+}
+
 func (r *recent[K, V]) entry(key K) *V {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -53,6 +53,24 @@ func (s *Server) trace(ctx context.Context, id query.CallID) (*analyse.Trace, er
 	return e.trace, nil
 }
 
+// countChildren returns how many direct calls of a call are stored. Those of a
+// trace that is looked at are known; else all calls of the trace are read.
+func (s *Server) countChildren(ctx context.Context, id query.CallID) (int64, error) {
+	root, err := s.repo.Trace(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if e := s.traces.known(root); e != nil {
+		e.mu.Lock()
+		trace, fresh := e.trace, time.Since(e.read) < traceFresh
+		e.mu.Unlock()
+		if trace != nil && fresh && !trace.Truncated {
+			return trace.Children(id.Call), nil
+		}
+	}
+	return s.repo.CountChildren(ctx, id)
+}
+
 // treeNode is a call in a tree.
 type treeNode struct {
 	*callRow

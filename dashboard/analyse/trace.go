@@ -170,6 +170,14 @@ func (t *Trace) walkBelow(from []int, visit func(i int) bool) {
 // Stored returns how many calls of the trace are stored, as far as they were read.
 func (t *Trace) Stored() int64 { return t.stored }
 
+// Children returns how many direct calls of a call are stored.
+func (t *Trace) Children(id int64) int64 {
+	if i := t.find(id); i >= 0 {
+		return int64(len(t.nodes[i].children))
+	}
+	return 0
+}
+
 // find returns the node of a call, -1 for none.
 func (t *Trace) find(id int64) int {
 	if i, ok := slices.BinarySearchFunc(t.nodes[:t.stored], id, func(n node, id int64) int { return cmp.Compare(n.ID, id) }); ok {

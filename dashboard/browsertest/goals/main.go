@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/chromedp/chromedp"
@@ -28,6 +29,7 @@ func main() {
 	flag.DurationVar(&b.span, "for", time.Minute, "how long they arrive")
 	flag.StringVar(&b.database, "db", "", "a database of an earlier run with -keep, instead of recording one")
 	flag.StringVar(&b.keep, "keep", "", "leave the database in this `file`")
+	flag.StringVar(&b.only, "only", "", "measure these `parts` alone, separated by commas: sizes, paint, api, jumps, trace, latency, flood")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := b.run(ctx)
@@ -47,6 +49,7 @@ type bench struct {
 	calls, deep, rate int
 	span              time.Duration
 	database, keep    string
+	only              string
 
 	tool    *browsertest.Tool
 	server  *browsertest.Server
@@ -77,8 +80,16 @@ func (b *bench) run(ctx context.Context) error {
 	defer end()
 	b.browser = browser
 	fmt.Printf("| what | goal | measured |\n| --- | --- | --- |\n")
-	for _, measure := range []func(context.Context) error{b.sizes, b.firstPaint, b.api, b.jumps, b.trace, b.latency, b.flood} {
-		if err := measure(ctx); err != nil {
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context) error
+	}{
+		{"sizes", b.sizes}, {"paint", b.firstPaint}, {"api", b.api}, {"jumps", b.jumps}, {"trace", b.trace}, {"latency", b.latency}, {"flood", b.flood},
+	} {
+		if b.only != "" && !slices.Contains(strings.Split(b.only, ","), part.name) {
+			continue
+		}
+		if err := part.measure(ctx); err != nil {
 			return err
 		}
 	}

@@ -37,6 +37,7 @@ type selection struct {
 	until     int64          // not included
 	rest      condition      // on single calls; "" for none
 	narrow    bool           // spans are that few calls that they are to be walked along
+	failed    bool           // rest takes failed calls alone
 }
 
 // whole reports whether the selection takes all calls.
@@ -187,6 +188,9 @@ func (c *compiler) term(t filter.Term) error {
 			c.time(t)
 			return nil
 		}
+	}
+	if t.Field == filter.Status && t.Op == filter.Is && !t.Not && !slices.ContainsFunc(t.Values, func(v filter.Value) bool { return v.Text == "ok" }) {
+		c.sel.failed = true
 	}
 	var any condition
 	for _, v := range t.Values {

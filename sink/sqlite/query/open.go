@@ -30,6 +30,7 @@ var (
 type DB struct {
 	path string
 	db   *sql.DB
+	tops tops
 }
 
 // Open opens the database at path for reading. The error wraps fs.ErrNotExist

@@ -101,7 +101,11 @@ func (d *DB) Calls(ctx context.Context, f Filter, p Page) ([]*Call, error) {
 	}
 	var calls []*Call
 	if len(columns) == 1 && p.Skip == 0 {
-		calls, err = d.ranked(ctx, functions, sel, where, idOrder(descending != backwards, limit))
+		order := idOrder(descending != backwards, limit)
+		order.failed = sel.failed
+		calls, err = d.ranked(ctx, functions, sel, where, order)
+	} else if len(columns) == 2 && int64(limit)+p.Skip <= mostByDuration {
+		calls, err = d.byDuration(ctx, functions, sel, p, limit)
 	} else {
 		// The sort keeps the keys alone: rows are wide.
 		order := " ORDER BY " + strings.Join(columns, direction+", ") + direction

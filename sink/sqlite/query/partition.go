@@ -15,6 +15,8 @@ type partition struct {
 	first, last int64 // no call starts earlier, none later; nanoseconds since 1970
 	low, high   int64 // of the ids
 	indexed     bool  // by function, too
+	rows        int64 // as the writer counted them: it never writes without counting
+	errors      bool  // it has an index of failed calls
 }
 
 // ranking is an order of calls of which a few of the first are wanted.
@@ -27,21 +29,22 @@ type ranking struct {
 	// descending ids of each run until there are enough: that is the order of their
 	// starts. nil: ids are the order.
 	sorted func(*partition) bool
+	failed bool // only failed calls are wanted, in the order of ids
 }
 
 // newestStart has the calls first that started last.
 func newestStart(limit int, sorted func(*partition) bool) ranking {
 	compare := func(a, b *Call) int { return cmp.Or(b.Start.Compare(a.Start), byID(b, a)) }
 	best := func(p *partition) *Call { return &Call{Start: timeOf(p.last), ID: callOfRow(p.high)} }
-	return ranking{"start_ns DESC, id DESC", compare, best, limit, sorted}
+	return ranking{order: "start_ns DESC, id DESC", compare: compare, best: best, limit: limit, sorted: sorted}
 }
 
 // idOrder has the calls first that have the highest ids, or the lowest.
 func idOrder(descending bool, limit int) ranking {
 	if descending {
-		return ranking{"id DESC", func(a, b *Call) int { return byID(b, a) }, func(p *partition) *Call { return &Call{ID: callOfRow(p.high)} }, limit, nil}
+		return ranking{order: "id DESC", compare: func(a, b *Call) int { return byID(b, a) }, best: func(p *partition) *Call { return &Call{ID: callOfRow(p.high)} }, limit: limit}
 	}
-	return ranking{"id ASC", byID, func(p *partition) *Call { return &Call{ID: callOfRow(p.low)} }, limit, nil}
+	return ranking{order: "id ASC", compare: byID, best: func(p *partition) *Call { return &Call{ID: callOfRow(p.low)} }, limit: limit}
 }
 
 func byID(a, b *Call) int { return cmp.Compare(a.ID.row(), b.ID.row()) }
@@ -63,7 +66,7 @@ func (d *DB) ranked(ctx context.Context, functions map[int64]*function, sel *sel
 	var found []*Call
 	for i := range partitions {
 		p := &partitions[i]
-		if p.last < sel.since || p.first >= sel.until || p.high < sel.lowest() || p.low > sel.highest() {
+		if sel.misses(p) {
 			continue
 		}
 		if len(found) == r.limit && (r.limit == 0 || r.compare(found[r.limit-1], r.best(p)) < 0) {
@@ -91,10 +94,17 @@ func (r ranking) read(ctx context.Context, tx *sql.Tx, p *partition, functions m
 			order = "id DESC"
 		}
 	}
+	from := p.table + " AS calls"
+	if r.failed {
+		if from, err = p.fromFailed(ctx, tx); err != nil {
+			return nil, err
+		}
+		where.and("status = 1")
+	}
 	for _, s := range spans {
 		// The sort keeps ids alone: rows are wide.
-		text := fmt.Sprintf("SELECT %[1]s FROM %[2]s WHERE id IN (SELECT id FROM %[2]s AS calls WHERE %[3]s AND id BETWEEN ? AND ? ORDER BY %[4]s LIMIT ?)",
-			callColumns, p.table, where.text, order)
+		text := fmt.Sprintf("SELECT %[1]s FROM %[2]s WHERE id IN (SELECT id FROM %[5]s WHERE %[3]s AND id BETWEEN ? AND ? ORDER BY %[4]s LIMIT ?)",
+			callColumns, p.table, where.text, order, from)
 		rows, err := tx.QueryContext(ctx, text, append(slices.Clone(where.args), s.low, s.high, r.limit)...)
 		if err != nil {
 			return nil, err
@@ -130,20 +140,22 @@ func runsIn(ctx context.Context, tx *sql.Tx, p *partition) (runs []span, err err
 
 // partitionsOf returns those that the view calls shows and that have rows.
 func partitionsOf(ctx context.Context, tx *sql.Tx) ([]partition, error) {
-	rows, err := tx.QueryContext(ctx, "SELECT number, indexed, first_ns, last_ns FROM monitor_partitions WHERE NOT expired ORDER BY number")
+	rows, err := tx.QueryContext(ctx, `SELECT number, rows, indexed, first_ns, last_ns,
+		EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = printf('calls_%06d_errors', number))
+		FROM monitor_partitions WHERE NOT expired ORDER BY number`)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var all []partition
 	for rows.Next() {
-		var number int64
-		var indexed bool
+		var number, rowCount int64
+		var indexed, errorsIndex bool
 		var first, last sql.NullInt64
-		if err := rows.Scan(&number, &indexed, &first, &last); err != nil {
+		if err := rows.Scan(&number, &rowCount, &indexed, &first, &last, &errorsIndex); err != nil {
 			return nil, err
 		}
-		p := partition{table: fmt.Sprintf("calls_%06d", number), first: math.MinInt64, last: math.MaxInt64, indexed: indexed}
+		p := partition{table: fmt.Sprintf("calls_%06d", number), first: math.MinInt64, last: math.MaxInt64, indexed: indexed, rows: rowCount, errors: errorsIndex}
 		if first.Valid && last.Valid { // an older version did not say
 			p.first, p.last = first.Int64, last.Int64
 		}
@@ -171,6 +183,12 @@ func withIDs(ctx context.Context, tx *sql.Tx, partitions []partition) ([]partiti
 		}
 	}
 	return filled, nil
+}
+
+// misses reports that the selection takes no call of a partition.
+func (s *selection) misses(p *partition) bool {
+	noFunction := s.functions != nil && len(s.functions) == 0 // SQLite finds no plan for that with a given index
+	return noFunction || p.last < s.since || p.first >= s.until || p.high < s.lowest() || p.low > s.highest()
 }
 
 // lowest and highest are the ends of the ids that the selection can take.

@@ -79,6 +79,15 @@ func manyPartitions(t *testing.T) (path string, end time.Time) {
 	return path, now
 }
 
+// texts are the ids of calls, in their order.
+func texts(calls []*query.Call) []string {
+	var all []string
+	for _, c := range calls {
+		all = append(all, c.ID.String())
+	}
+	return all
+}
+
 // What is looked for table by table is what a look at all calls finds.
 func TestPartitionByPartition(t *testing.T) {
 	path, end := manyPartitions(t)
@@ -100,12 +109,19 @@ func TestPartitionByPartition(t *testing.T) {
 		return cmp.Or(cmp.Compare(a.ID.Run, b.ID.Run), cmp.Compare(a.ID.Call, b.ID.Call))
 	}
 	byStart := func(a, b *query.Call) int { return cmp.Or(a.Start.Compare(b.Start), byID(a, b)) }
-	first := func(limit int, takes func(*query.Call) bool, compare func(a, b *query.Call) int) []string {
+	inOrder := func(limit int, takes func(*query.Call) bool, compare func(a, b *query.Call) int) []string {
 		found := slices.DeleteFunc(slices.Clone(all), func(c *query.Call) bool { return !takes(c) })
 		slices.SortFunc(found, compare)
-		return ids(found[:min(limit, len(found))])
+		return texts(found[:min(limit, len(found))])
+	}
+	first := func(limit int, takes func(*query.Call) bool, compare func(a, b *query.Call) int) []string {
+		return slices.Sorted(slices.Values(inOrder(limit, takes, compare)))
 	}
 	failing, err := filter.Parse("status:err")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing, err := filter.Parse("status:err arg.nosuch:1 -trace:1:1 dur:>1ns text")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +134,7 @@ func TestPartitionByPartition(t *testing.T) {
 		"functions":  {query.Filter{Function: "m.F"}, func(*query.Call) bool { return true }},
 		"none":       {query.Filter{Function: "m.G"}, func(*query.Call) bool { return false }},
 		"a run":      {query.Filter{Runs: []int64{2}}, func(c *query.Call) bool { return c.ID.Run == 2 }},
+		"nothing":    {query.Filter{Query: nothing}, func(c *query.Call) bool { return false }},
 		"errors":     {query.Filter{Query: failing}, func(c *query.Call) bool { return c.Failed }},
 		"since":      {query.Filter{Since: end.Add(-10 * time.Minute)}, func(c *query.Call) bool { return !c.Start.Before(end.Add(-10 * time.Minute)) }},
 		"until":      {query.Filter{Until: end.Add(-30 * time.Minute)}, func(c *query.Call) bool { return c.Start.Before(end.Add(-30 * time.Minute)) }},
@@ -136,6 +153,67 @@ func TestPartitionByPartition(t *testing.T) {
 			if want := first(limit, f.takes, byID); err != nil || !slices.Equal(ids(page), want) {
 				t.Errorf("%s: the first %d are %v, want %v: %v", name, limit, ids(page), want, err)
 			}
+			failures, err := db.Failures(ctx, f.Filter, limit)
+			var newestFailed []string
+			for _, x := range failures {
+				newestFailed = append(newestFailed, x.ID.String())
+			}
+			want := inOrder(limit, func(c *query.Call) bool { return c.Failed && f.takes(c) }, func(a, b *query.Call) int { return byID(b, a) })
+			if err != nil || !slices.Equal(newestFailed, want) {
+				t.Errorf("%s: the newest %d failures are %v, want %v: %v", name, limit, newestFailed, want, err)
+			}
+		}
+		byDuration := func(a, b *query.Call) int { return cmp.Or(cmp.Compare(a.Duration, b.Duration), byID(a, b)) }
+		fastest := inOrder(5000, f.takes, byDuration)
+		slowest := slices.Clone(fastest)
+		slices.Reverse(slowest)
+		for order, want := range map[query.Order][]string{query.SlowestFirst: slowest, query.FastestFirst: fastest} {
+			for _, skip := range []int{0, 0, 11} { // the second time it is remembered
+				page, err := db.Calls(ctx, f.Filter, query.Page{Order: order, Limit: 9, Skip: int64(skip)})
+				if from := min(skip, len(want)); err != nil || !slices.Equal(texts(page), want[from:min(skip+9, len(want))]) {
+					t.Errorf("%s: by duration (%d) after %d: %v, want %v: %v", name, order, skip, texts(page), want, err)
+				}
+				if len(page) < 9 {
+					continue
+				}
+				next, err := db.Calls(ctx, f.Filter, query.Page{Order: order, Limit: 9, After: page[8].ID, AfterDuration: int64(page[8].Duration)})
+				if err != nil || !slices.Equal(texts(next), want[skip+9:min(skip+18, len(want))]) {
+					t.Errorf("%s: by duration (%d), after the page after %d: %v: %v", name, order, skip, texts(next), err)
+				}
+				back, err := db.Calls(ctx, f.Filter, query.Page{Order: order, Limit: 9, Before: page[8].ID, BeforeDuration: int64(page[8].Duration)})
+				if err != nil || !slices.Equal(texts(back), want[max(skip-1, 0):skip+8]) {
+					t.Errorf("%s: by duration (%d), before the last of the page after %d: %v: %v", name, order, skip, texts(back), err)
+				}
+			}
+		}
+	}
+}
+
+// What was found by duration is not taken for what there is once calls were added,
+// whichever their ids.
+func TestSlowestOfAGrowingTable(t *testing.T) {
+	r := newRecording(t)
+	run := r.run(1, "")
+	r.write(run, false, [2]uint64{5, 0}, [2]uint64{9, 0})
+	db := r.open()
+	slowest := func(pin uint64) string {
+		t.Helper()
+		calls, err := db.Calls(context.Background(), query.Filter{Pin: query.CallID{Run: int64(run), Call: int64(pin)}}, query.Page{Order: query.SlowestFirst, Limit: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(texts(calls))
+	}
+	for _, step := range []struct {
+		added uint64
+		pin   uint64
+		want  string
+	}{{0, 9, "[1:9 1:5]"}, {7, 9, "[1:9 1:7]"}, {0, 8, "[1:7 1:5]"}, {12, 12, "[1:12 1:9]"}} {
+		if step.added > 0 {
+			r.write(run, false, [2]uint64{step.added, 0})
+		}
+		if got := slowest(step.pin); got != step.want {
+			t.Errorf("with %d added, up to %d: %s, want %s", step.added, step.pin, got, step.want)
 		}
 	}
 }

@@ -1,11 +1,13 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Span is what the shape of a trace needs of a call.
@@ -26,28 +28,54 @@ const MaxSpans = 1_000_000
 // Spans returns the calls of a trace by ascending id, the first MaxSpans of
 // them; the root itself may be missing.
 func (d *DB) Spans(ctx context.Context, root CallID) (spans []Span, truncated bool, err error) {
-	rows, err := d.db.QueryContext(ctx, `SELECT id, parent_id, function_id, depth, goroutine, start_ns, duration_ns, status
-		FROM calls WHERE trace_id = ? AND id BETWEEN ? AND ? ORDER BY id`, root.Call, root.row(), runSpan(root.Run).high)
+	tx, err := d.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // one state of the database
 	if err != nil {
 		return nil, false, d.fail("read a trace", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		if len(spans) == MaxSpans {
-			return spans, true, nil
-		}
-		var s Span
-		var function, duration sql.NullInt64
-		if err := rows.Scan(&s.ID, &s.Parent, &function, &s.Depth, &s.Goroutine, &s.Start, &duration, &s.Failed); err != nil {
-			return nil, false, d.fail("read a trace", err)
-		}
-		s.ID, s.Function, s.Duration = callOfRow(s.ID).Call, function.Int64, duration.Int64
-		spans = append(spans, s)
-	}
-	if err := rows.Err(); err != nil {
+	defer tx.Rollback()
+	partitions, err := partitionsOf(ctx, tx)
+	if err != nil {
 		return nil, false, d.fail("read a trace", err)
 	}
-	return spans, false, nil
+	// Table by table: of the view each row would pass through all the others.
+	within := span{root.row(), runSpan(root.Run).high}
+	sorted := true
+	for i := range partitions {
+		p := &partitions[i]
+		if p.high < within.low || p.low > within.high {
+			continue
+		}
+		before := len(spans)
+		if spans, err = p.spans(ctx, tx, root.Call, within, spans); err != nil {
+			return nil, false, d.fail("read a trace", err)
+		}
+		sorted = sorted && (before == 0 || before == len(spans) || spans[before-1].ID < spans[before].ID)
+	}
+	if !sorted {
+		slices.SortFunc(spans, func(a, b Span) int { return cmp.Compare(a.ID, b.ID) })
+	}
+	truncated = len(spans) > MaxSpans
+	return spans[:min(len(spans), MaxSpans)], truncated, nil
+}
+
+// spans adds the calls of a trace that are in one partition to those of others.
+func (p *partition) spans(ctx context.Context, tx *sql.Tx, trace int64, within span, to []Span) ([]Span, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT id, parent_id, function_id, depth, goroutine, start_ns, duration_ns, status FROM "+p.table+
+		" WHERE trace_id = ? AND id BETWEEN ? AND ? ORDER BY id LIMIT ?", trace, within.low, within.high, MaxSpans+1)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var s Span
+	var function, duration sql.NullInt64
+	for rows.Next() {
+		if err := rows.Scan(&s.ID, &s.Parent, &function, &s.Depth, &s.Goroutine, &s.Start, &duration, &s.Failed); err != nil {
+			return nil, err
+		}
+		s.ID, s.Function, s.Duration = callOfRow(s.ID).Call, function.Int64, duration.Int64
+		to = append(to, s)
+	}
+	return to, rows.Err()
 }
 
 // ByID returns the calls of the ids that are stored, by ascending id.
@@ -189,25 +217,8 @@ func (d *DB) Failures(ctx context.Context, f Filter, limit int) ([]Failure, erro
 	if err != nil {
 		return nil, d.fail("read runs", err)
 	}
-	where := sel.where()
-	where.and("status = 1")
-	rows, err := d.db.QueryContext(ctx, fmt.Sprintf("SELECT id, ifnull(function_id, 0), start_ns, substr(ifnull(exception, ''), 1, %d) FROM calls WHERE %s ORDER BY id DESC LIMIT ?",
-		failureText, where.text), append(where.args, limit)...)
+	all, err := d.newestFailures(ctx, sel, limit)
 	if err != nil {
-		return nil, d.fail("read errors", err)
-	}
-	defer rows.Close()
-	var all []Failure
-	for rows.Next() {
-		var x Failure
-		var id int64
-		if err := rows.Scan(&id, &x.Function, &x.Start, &x.Exception); err != nil {
-			return nil, d.fail("read errors", err)
-		}
-		x.ID = callOfRow(id)
-		all = append(all, x)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, d.fail("read errors", err)
 	}
 	return all, nil

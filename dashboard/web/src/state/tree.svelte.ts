@@ -6,7 +6,8 @@ import type { Tree, TreeNode } from '../api/types'
 
 export type Line = { node: TreeNode; level: number; open: boolean; more?: undefined } | { node: TreeNode; level: number; more: number }
 
-const atOnce = 1000
+const atOnce = 250 // something to look at
+const more = 1000 // of a trace that is too much to hold
 const held = 5000
 
 export class TraceTree {
@@ -54,9 +55,8 @@ export class TraceTree {
     this.tree = await ask(atOnce)
     this.reads++
     this.closed = new Set()
-    // Something to look at comes first; what is not too much to hold comes after it.
-    if (this.tree.total > this.tree.loaded && this.tree.total <= held) {
-      this.tree = await ask(held)
+    if (this.tree.total > this.tree.loaded) {
+      this.tree = await ask(this.tree.total <= held ? held : more)
       this.reads++
     }
     return this.tree
