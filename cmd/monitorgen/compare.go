@@ -189,7 +189,7 @@ func (l boundList) check(pairs []aggregate.Pair, least int64) []failure {
 			if !ok || value == b.value || value > b.value != b.above {
 				continue
 			}
-			text := fmt.Sprintf("%s: %s is %s", p.Process, b.measure, measureText(b.measure, p.B))
+			text := fmt.Sprintf("%s: %s is %s", oneLine(p.Process), b.measure, measureText(b.measure, p.B))
 			if b.change {
 				text += fmt.Sprintf(", was %s (%+.1f%%)", measureText(b.measure, p.A), 100*value)
 			}

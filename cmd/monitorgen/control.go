@@ -287,7 +287,7 @@ func (e *env) printControl(r *controlReport, asJSON bool) {
 		if f.Sample != nil {
 			sample = strconv.FormatFloat(*f.Sample, 'g', 4, 64)
 		}
-		t.add(f.Level, sample, fmt.Sprint(f.Running), f.Process, f.Directive)
+		t.add(f.Level, sample, fmt.Sprint(f.Running), oneLine(f.Process), oneLine(f.Directive))
 	}
 	t.print(e.stdout)
 }

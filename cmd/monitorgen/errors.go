@@ -69,7 +69,7 @@ func (e *env) printStack(stack string) {
 
 // printError prints a line about the call and below it the whole exception.
 func (e *env) printError(c *query.Call) {
-	fmt.Fprintf(e.stdout, "%s  %s  %s  %s  call %s\n", clockTime(c.Start), e.statusText(true), c.Process, humanDuration(c.Duration), c.ID)
+	fmt.Fprintf(e.stdout, "%s  %s  %s  %s  call %s\n", clockTime(c.Start), e.statusText(true), oneLine(c.Process), humanDuration(c.Duration), c.ID)
 	for line := range strings.Lines(strings.TrimRight(c.Exception, "\n")) {
 		line = strings.ReplaceAll(strings.TrimRight(line, "\n"), "\t", "  ")
 		fmt.Fprintln(e.stdout, strings.TrimRight("  "+oneLine(line), " "))

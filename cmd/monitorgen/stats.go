@@ -161,7 +161,7 @@ func (e *env) printStats(w io.Writer, all []query.FunctionStats) {
 		for _, d := range []time.Duration{f.Total, f.Mean, f.P50, f.P95, f.P99, f.Max} {
 			cells = append(cells, humanDuration(d))
 		}
-		t.add(append(cells, f.Process)...)
+		t.add(append(cells, oneLine(f.Process))...)
 	}
 	t.print(w)
 }

@@ -76,6 +76,7 @@ type tailing struct {
 	filter query.Filter
 	newest func(context.Context, query.Filter, int) ([]*query.Call, error)
 	asJSON bool
+	shown  map[query.CallID]bool // what it began with: tail.Next may have it too
 }
 
 func (t *tailing) run(ctx context.Context, n int, follow bool) error {
@@ -120,6 +121,10 @@ func (t *tailing) printNewest(ctx context.Context, n int) error {
 		return err
 	}
 	slices.Reverse(calls)
+	t.shown = map[query.CallID]bool{}
+	for _, c := range calls {
+		t.shown[c.ID] = true
+	}
 	return t.print(calls)
 }
 
@@ -133,6 +138,7 @@ func (t *tailing) printStored(ctx context.Context, tail *query.Tail) error {
 		if calls, err = t.db.Taken(ctx, t.filter, calls); err != nil {
 			return err
 		}
+		calls = slices.DeleteFunc(calls, func(c *query.Call) bool { return t.shown[c.ID] })
 		if err := t.print(calls); err != nil {
 			return err
 		}

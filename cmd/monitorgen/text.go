@@ -71,7 +71,7 @@ func hidden(r rune) bool { return r != ' ' && !unicode.IsGraphic(r) }
 
 // callText shows a call as source would: name(arguments) = results.
 func callText(c *query.Call) string {
-	text := c.Process + "(" + valuesText(c.Arguments) + ")"
+	text := oneLine(c.Process) + "(" + valuesText(c.Arguments) + ")"
 	switch results := c.Results; {
 	case c.Panicked():
 		return text + " " + cut(firstLine(c.Exception), 2*valueWidth)
@@ -89,7 +89,7 @@ func callText(c *query.Call) string {
 func valuesText(values []query.Value) string {
 	parts := make([]string, len(values))
 	for i, v := range values {
-		parts[i] = v.Name + "=" + valueText(v)
+		parts[i] = oneLine(v.Name) + "=" + valueText(v)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -29,7 +29,7 @@ func main() {
 	flag.DurationVar(&b.span, "for", time.Minute, "how long they arrive")
 	flag.StringVar(&b.database, "db", "", "a database of an earlier run with -keep, instead of recording one")
 	flag.StringVar(&b.keep, "keep", "", "leave the database in this `file`")
-	flag.StringVar(&b.only, "only", "", "measure these `parts` alone, separated by commas: sizes, paint, api, jumps, trace, latency, flood")
+	flag.StringVar(&b.only, "only", "", "measure these `parts` alone, separated by commas: sizes, paint, api, jumps, trace, latency, flood, pages")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := b.run(ctx)
@@ -85,8 +85,9 @@ func (b *bench) run(ctx context.Context) error {
 		measure func(context.Context) error
 	}{
 		{"sizes", b.sizes}, {"paint", b.firstPaint}, {"api", b.api}, {"jumps", b.jumps}, {"trace", b.trace}, {"latency", b.latency}, {"flood", b.flood},
+		{"pages", b.pages},
 	} {
-		if b.only != "" && !slices.Contains(strings.Split(b.only, ","), part.name) {
+		if b.only != "" && !slices.Contains(strings.Split(b.only, ","), part.name) || b.only == "" && part.name == "pages" {
 			continue
 		}
 		if err := part.measure(ctx); err != nil {
@@ -97,7 +98,11 @@ func (b *bench) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\n%d calls, %d MiB; %s, %d processors\n", b.calls, info.Size()>>20, runtime.Version(), runtime.NumCPU())
+	var health struct{ Calls int }
+	if err := browsertest.GetJSON(b.server.URL+"/api/v1/health", &health); err != nil {
+		return err
+	}
+	fmt.Printf("\n%d calls, %d MiB; %s, %d processors\n", health.Calls, info.Size()>>20, runtime.Version(), runtime.NumCPU())
 	return nil
 }
 
