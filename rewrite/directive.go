@@ -17,9 +17,16 @@ const (
 
 var directiveNames = []string{directiveTrace, directivePackage, directiveSkip}
 
+// The comments of the system that monitorgen comes from. They work as
+// //monitor:trace does, and are reported as deprecated.
+const legacyTool = "trace"
+
+var legacyNames = []string{"time", "cpu", "memory", "closer"}
+
 // directive is one well-formed comment.
 type directive struct {
 	name    string
+	legacy  string // the comment, if it is one of the legacy ones
 	options Options
 	pos     token.Pos
 	used    bool // something below it took it
@@ -46,6 +53,9 @@ func parseDirectives(r *report, file *ast.File) *directives {
 
 func parseComment(r *report, c *ast.Comment) *directive {
 	parsed, ok := ast.ParseDirective(c.Slash, c.Text)
+	if ok && parsed.Tool == legacyTool && slices.Contains(legacyNames, parsed.Name) {
+		return &directive{name: directiveTrace, legacy: "//trace:" + parsed.Name, pos: c.Slash}
+	}
 	if !ok || parsed.Tool != "monitor" {
 		if hint := nearMiss(c.Text); hint != "" {
 			r.add(c.Slash, "this comment is not a directive; did you mean %s?", hint)
@@ -122,6 +132,12 @@ func (ds *directives) of(doc *ast.CommentGroup, names ...string) map[string]*dir
 			continue
 		}
 		d.used = true
+		if other := found[d.name]; other != nil && (d.legacy != "" || other.legacy != "") {
+			if other.legacy != "" && d.legacy == "" {
+				found[d.name] = d // it has the options
+			}
+			continue
+		}
 		if found[d.name] != nil {
 			ds.report.add(d.pos, "a second //monitor:%s for the same declaration", d.name)
 			continue
@@ -145,11 +161,26 @@ func (ds *directives) header(file *ast.File) map[string]*directive {
 	return ds.of(&above, directivePackage, directiveSkip)
 }
 
+// deprecated returns a notice for each legacy comment that a function has taken.
+func (ds *directives) deprecated() Diagnostics {
+	notes := report{fset: ds.report.fset}
+	for _, d := range ds.byPos {
+		if d.legacy != "" && d.used {
+			notes.add(d.pos, "%s is deprecated and records as //monitor:trace does; monitorgen migrate turns it into that", d.legacy)
+		}
+	}
+	_ = notes.err() // sorts
+	return notes.list
+}
+
 // reportUnused names every directive that nothing took, with the place where it belongs.
 func (ds *directives) reportUnused() {
 	for _, d := range ds.byPos {
 		if d.used {
 			continue
+		}
+		if d.legacy != "" {
+			continue // whoever wrote it did not write it for us
 		}
 		switch d.name {
 		case directivePackage:

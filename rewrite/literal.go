@@ -43,7 +43,7 @@ func (p *planner) literals(file *File, f *sourceFile, scope *packageScope, info 
 	ends := make(map[*directive]int)
 	for _, group := range f.syntax.Comments {
 		for _, comment := range group.List {
-			if d := scope.files[f].byPos[comment.Slash]; d != nil && !d.used && d.name == directiveTrace {
+			if d := scope.files[f].byPos[comment.Slash]; d != nil && !d.used && d.name == directiveTrace && d.legacy == "" {
 				above = append(above, d)
 				ends[d] = s.line(group.End())
 			}

@@ -19,11 +19,12 @@ const runtimePath = ModulePath + "/runtime"
 
 // Plan is what would be recorded and what not.
 type Plan struct {
-	Packages []*Package
-	Skipped  []Skipped        // functions that are left alone, with the reason
-	Excluded []string         // files with directives that this build leaves out, by build constraint
-	Broken   map[string]error // packages that do not compile, by import path
-	Fset     *token.FileSet
+	Packages   []*Package
+	Skipped    []Skipped        // functions that are left alone, with the reason
+	Deprecated Diagnostics      // comments of other tools that still work
+	Excluded   []string         // files with directives that this build leaves out, by build constraint
+	Broken     map[string]error // packages that do not compile, by import path
+	Fset       *token.FileSet
 
 	remembered int // functions of packages that Record knows from a build before
 }
@@ -280,7 +281,7 @@ func (p *planner) excluded(path string) {
 	}
 }
 
-var directiveLine = regexp.MustCompile(`(?m)^\s*//monitor:(trace|package)\b`)
+var directiveLine = regexp.MustCompile(`(?m)^\s*//(monitor:(trace|package)|trace:(time|cpu|memory|closer))\b`)
 
 func (p *planner) file(pkg *Package, scope *packageScope, f *sourceFile, info *types.Info) *File {
 	file := &File{Path: f.path, src: f.src, syntax: f.syntax, pkg: pkg, isTest: isTestFile(f.path)}
@@ -317,6 +318,7 @@ func (p *planner) file(pkg *Package, scope *packageScope, f *sourceFile, info *t
 	if !f.cgo {
 		file.planGoroutines(info)
 	}
+	p.plan.Deprecated = append(p.plan.Deprecated, ds.deprecated()...)
 	ds.reportUnused()
 	return file
 }

@@ -23,6 +23,7 @@ import (
 type recordedPackage struct {
 	Functions  int               // that are recorded
 	Skipped    []Skipped         `json:",omitempty"`
+	Deprecated Diagnostics       `json:",omitempty"`
 	Excluded   []string          `json:",omitempty"`
 	Replace    map[string]string `json:",omitempty"` // as in Overlay
 	Companions []string          `json:",omitempty"`
@@ -39,6 +40,7 @@ type recordedPackage struct {
 func (r *recordedPackage) addTo(plan *Plan, o *Overlay) {
 	plan.remembered += r.Functions
 	plan.Skipped = append(plan.Skipped, r.Skipped...)
+	plan.Deprecated = append(plan.Deprecated, r.Deprecated...)
 	plan.Excluded = append(plan.Excluded, r.Excluded...)
 	for path, kept := range r.Replace {
 		o.Replace[path] = kept
@@ -156,7 +158,7 @@ func (b *recordedBuild) rewrite(t *packageTask) (*recordedPackage, error) {
 	if err := own.AddPlan(p.plan); err != nil {
 		return nil, err
 	}
-	r.Functions, r.Skipped, r.Excluded = p.plan.Count(), p.plan.Skipped, p.plan.Excluded
+	r.Functions, r.Skipped, r.Excluded, r.Deprecated = p.plan.Count(), p.plan.Skipped, p.plan.Excluded, p.plan.Deprecated
 	r.Replace, r.Companions = own.Replace, own.Companions[t.pkg.Dir]
 	r.Judged = b.judged(p.plan, t.pkg.Dir)
 	return r, nil

@@ -122,6 +122,9 @@ func (e *env) warnPlan(plan *rewrite.Plan) {
 			fmt.Fprintf(e.stderr, "%s: %s is not recorded: %s\n", s.Pos, s.FullName, s.Reason)
 		}
 	}
+	for _, d := range plan.Deprecated {
+		fmt.Fprintf(e.stderr, "%s:%d:%d: %s\n", e.shortPath(d.File), d.Line, d.Column, d.Message)
+	}
 	for _, path := range plan.Excluded {
 		fmt.Fprintf(e.stderr, "%s: left out by its build constraints; run with the -tags, GOOS or GOARCH it needs\n", e.shortPath(path))
 	}

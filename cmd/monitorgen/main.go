@@ -61,6 +61,7 @@ func commands() []command {
 		{"build", "go build with recording compiled in; the source is not touched", runGoBuild},
 		{"install", "go install with recording compiled in; the source is not touched", runGoInstall},
 		{"list", "what would be recorded, and what not and why", runList},
+		{"migrate", "directives, comments and statements of other tracers into ours", runMigrate},
 		{"stats", "calls, errors and durations per function", runStats},
 		{"errors", "the newest errors and panics", runErrors},
 		{"tree", "one call with all that it called, arguments and results inline", runTree},
