@@ -33,9 +33,29 @@ type goEnv struct {
 	GOMOD, GOWORK, GOFLAGS                     string
 	GOOS, GOARCH, GOEXPERIMENT, GOVERSION      string
 	GO386, GOAMD64, GOARM, GOARM64, GOMIPS     string
-	CGO_ENABLED, CC, CGO_CFLAGS, CGO_CPPFLAGS  string
+	CGO_ENABLED, CC, GOENV                     string
 	GOROOT, GOMODCACHE, GOCACHE, GOTOOLCHAIN   string
 	GO111MODULE, GOPATH, GOINSECURE, GOTOOLDIR string
+
+	// cgo is where CGO_CFLAGS and CGO_CPPFLAGS come from: go env runs the C
+	// compiler before it says them.
+	cgo string
+}
+
+// cgoSources returns what decides on the flags of the C compiler: the environment, and
+// the file that go env -w writes.
+func cgoSources(env []string, file string) string {
+	if env == nil {
+		env = os.Environ()
+	}
+	var sources []string
+	for _, entry := range env {
+		if strings.HasPrefix(entry, "CGO_CFLAGS=") || strings.HasPrefix(entry, "CGO_CPPFLAGS=") {
+			sources = append(sources, entry)
+		}
+	}
+	text, _ := os.ReadFile(file) // most people have none
+	return strings.Join(append(sources, string(text)), "\n")
 }
 
 // ErrNoModule says that the current folder belongs to no module.
@@ -46,7 +66,9 @@ var ErrNoModule = errors.New("no go.mod here or above: monitorgen works on modul
 func FindBuild(ctx context.Context, dir string, env, flags []string) (*Build, error) {
 	args := []string{"env", "-json"}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[goEnv]()) {
-		args = append(args, f.Name)
+		if f.IsExported() {
+			args = append(args, f.Name)
+		}
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = dir, env
@@ -63,6 +85,7 @@ func FindBuild(ctx context.Context, dir string, env, flags []string) (*Build, er
 	if v.GOMOD == "" || v.GOMOD == os.DevNull {
 		return nil, ErrNoModule
 	}
+	v.cgo = cgoSources(env, v.GOENV)
 	b := &Build{GoMod: v.GOMOD, GoWork: v.GOWORK, env: v}
 	if b.GoWork == "off" {
 		b.GoWork = ""
