@@ -68,7 +68,7 @@ func TestWideGraph(t *testing.T) {
 	must(t, tab.Run(focus(".graph")))
 	must(t, tab.Press("+", "+"))
 	must(t, tab.Press(keyRight))
-	must(t, tab.Wait("location.search.includes('view=')"))
+	must(t, tab.Wait("(() => { const c = "+core+", z = c.zoom(); return new URLSearchParams(location.search).get('view') === [(c.width() / 2 - c.pan().x) / z, (c.height() / 2 - c.pan().y) / z].map(Math.round).join() + ',' + Number(z.toFixed(3)) })()"))
 	path, err := tab.Path()
 	must(t, err)
 	const seen = core + ".zoom().toFixed(2) + ' ' + Math.round(" + core + ".extent().x1 / 20) + ' ' + document.querySelector('.tables h2').textContent"

@@ -54,7 +54,7 @@ func (b *bench) pages(context.Context) error {
 func (b *bench) paths() ([]string, error) {
 	paths := []string{"/", "/calls", "/calls?view=values", "/calls?sort=-duration", "/calls?q=" + url.QueryEscape("status:err"), "/calls?q=" + url.QueryEscape("dur:>1ms"),
 		"/funcs", "/graph", "/graph?by=group", "/errors", "/compare", "/alerts", "/runs", "/settings",
-		"/sql?sql=" + url.QueryEscape("SELECT process, count(*) AS calls FROM process_trace GROUP BY process ORDER BY calls DESC LIMIT 20")}
+		"/sql?sql=" + url.QueryEscape("SELECT ts, process, status, duration_ms FROM process_trace LIMIT 100")}
 	var funcs struct{ Rows []struct{ ID int } }
 	if err := browsertest.GetJSON(b.server.URL+"/api/v1/funcs?limit=1&sort=-calls", &funcs); err != nil {
 		return nil, err
