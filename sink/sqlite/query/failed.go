@@ -15,17 +15,48 @@ const fewErrors = 5000
 
 // fromFailed is what a statement for the failed calls of a partition in the order
 // of their ids reads from: SQLite does not know how many there are.
-func (p *partition) fromFailed(ctx context.Context, tx *sql.Tx) (string, error) {
+func (p *partition) fromFailed(ctx context.Context, tx *sql.Tx) (from string, few bool, err error) {
 	if !p.errors {
-		return p.table + " AS calls", nil
+		return p.table + " AS calls", false, nil
 	}
 	index := p.table + " AS calls INDEXED BY " + p.table + "_errors"
 	var n int
-	err := tx.QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s WHERE status = 1 LIMIT %d)", index, fewErrors)).Scan(&n)
+	err = tx.QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s WHERE status = 1 LIMIT %d)", index, fewErrors)).Scan(&n)
 	if n < fewErrors {
-		return index, err
+		return index, true, err
 	}
-	return p.table + " AS calls NOT INDEXED", err
+	return p.table + " AS calls NOT INDEXED", false, err
+}
+
+// fewFailed returns the ids of the failed calls of a selection, ascending, where no
+// partition has many.
+func (d *DB) fewFailed(ctx context.Context, sel *selection) (ids []int64, few bool, err error) {
+	tx, err := d.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, false, err
+	}
+	defer tx.Rollback()
+	partitions, err := partitionsOf(ctx, tx)
+	if err != nil {
+		return nil, false, err
+	}
+	for i := range partitions {
+		if sel.misses(&partitions[i]) {
+			continue
+		}
+		from, few, err := partitions[i].fromFailed(ctx, tx)
+		if err != nil || !few {
+			return nil, false, err
+		}
+		where := sel.where()
+		more, err := integers(ctx, tx, "SELECT id FROM "+from+" WHERE "+where.text+" AND status = 1", where.args...)
+		if err != nil {
+			return nil, false, err
+		}
+		ids = append(ids, more...)
+	}
+	slices.Sort(ids)
+	return ids, true, nil
 }
 
 // newestFailures returns the failed calls of a selection that have the highest ids.
@@ -61,7 +92,7 @@ func (d *DB) newestFailures(ctx context.Context, sel *selection, limit int) ([]F
 
 // failures adds the newest failed calls of a partition to those of others.
 func (p *partition) failures(ctx context.Context, tx *sql.Tx, sel *selection, limit int, to []Failure) ([]Failure, error) {
-	from, err := p.fromFailed(ctx, tx)
+	from, _, err := p.fromFailed(ctx, tx)
 	if err != nil {
 		return nil, err
 	}

@@ -148,6 +148,18 @@ func (d *DB) Marks(ctx context.Context, f Filter, step int64, from Marks) (Marks
 	m.Total, m.Last = int64(len(m.At))*step, callOfRow(after)
 	// One range of ids at a time: of two lower bounds SQLite might take the wrong one.
 	sel.spans = intersect(sel.spans, []span{{after + 1, math.MaxInt64}})
+	if sel.failed {
+		ids, few, err := d.fewFailed(ctx, sel)
+		if err != nil {
+			return m, d.fail("count calls", err)
+		}
+		if few {
+			for _, id := range ids {
+				m.count(id, step)
+			}
+			return m, nil
+		}
+	}
 	where := sel.where()
 	rows, err := d.db.QueryContext(ctx, "SELECT id FROM calls WHERE "+where.text+" ORDER BY id", where.args...)
 	if err != nil {
@@ -158,10 +170,7 @@ func (d *DB) Marks(ctx context.Context, f Filter, step int64, from Marks) (Marks
 		if err := rows.Scan(&after); err != nil {
 			return m, d.fail("count calls", err)
 		}
-		m.Total, m.Last = m.Total+1, callOfRow(after)
-		if m.Total%step == 0 {
-			m.At = append(m.At, m.Last)
-		}
+		m.count(after, step)
 	}
 	if err := rows.Err(); err != nil {
 		return m, d.fail("count calls", err)
@@ -174,6 +183,13 @@ type Marks struct {
 	At    []CallID // the calls number step, 2*step, and so on
 	Total int64
 	Last  CallID // the newest one counted
+}
+
+func (m *Marks) count(id, step int64) {
+	m.Total, m.Last = m.Total+1, callOfRow(id)
+	if m.Total%step == 0 {
+		m.At = append(m.At, m.Last)
+	}
 }
 
 func (d *DB) integers(ctx context.Context, query string, args ...any) ([]int64, error) {

@@ -96,7 +96,7 @@ func (r ranking) read(ctx context.Context, tx *sql.Tx, p *partition, functions m
 	}
 	from := p.table + " AS calls"
 	if r.failed {
-		if from, err = p.fromFailed(ctx, tx); err != nil {
+		if from, _, err = p.fromFailed(ctx, tx); err != nil {
 			return nil, err
 		}
 		where.and("status = 1")

@@ -163,6 +163,22 @@ func TestPartitionByPartition(t *testing.T) {
 				t.Errorf("%s: the newest %d failures are %v, want %v: %v", name, limit, newestFailed, want, err)
 			}
 		}
+		marks, err := db.Marks(ctx, f.Filter, 10, query.Marks{})
+		if err == nil && len(marks.At) > 1 {
+			marks, err = db.Marks(ctx, f.Filter, 10, query.Marks{At: marks.At[:len(marks.At)-1]}) // counted on
+		}
+		all := inOrder(5000, f.takes, byID)
+		var every10th []string
+		for i := 9; i < len(all); i += 10 {
+			every10th = append(every10th, all[i])
+		}
+		var at []string
+		for _, id := range marks.At {
+			at = append(at, id.String())
+		}
+		if err != nil || marks.Total != int64(len(all)) || !slices.Equal(at, every10th) {
+			t.Errorf("%s: counted %d with marks at %v, want %d, %v: %v", name, marks.Total, at, len(all), every10th, err)
+		}
 		byDuration := func(a, b *query.Call) int { return cmp.Or(cmp.Compare(a.Duration, b.Duration), byID(a, b)) }
 		fastest := inOrder(5000, f.takes, byDuration)
 		slowest := slices.Clone(fastest)
