@@ -23,6 +23,8 @@ const module = "github.com/monitorgen/monitorgen"
 var rules = []rule{
 	{"runtime", only(module + "/internal/wire"),
 		"it is linked into users' programs: the standard library alone, nothing that they could meet in another version"},
+	{"monitorhttp", only(module+"/runtime", module+"/internal/wire"),
+		"users link it into servers and clients: gRPC and OpenTelemetry have modules of their own"},
 	{"internal/wire", only(),
 		"runtime imports it"},
 	{"internal/manifest", only(),

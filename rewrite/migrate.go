@@ -268,8 +268,6 @@ func (f *migration) offset(p token.Pos) int { return int(p - f.syntax.FileStart)
 
 func (f *migration) position(p token.Pos) token.Position { return f.fset.PositionFor(p, false) }
 
-func (f *migration) line(p token.Pos) int { return f.position(p).Line }
-
 // apply makes all changes.
 func (f *migration) apply() ([]byte, error) {
 	fns := slices.Collect(maps.Keys(f.doc))

@@ -75,7 +75,7 @@ func (g *goroutine) push(s *Site, c *Call) *Encoder {
 			g.changeSlot(sp)
 		}
 	}
-	kept := (n == 0 && !g.parent.left || n > 0 && g.frames[n-1].kept) && (s.keepsAll || g.takes(s))
+	kept := (n == 0 && !g.parent.left || n > 0 && g.frames[n-1].kept) && (s.keepsAll || g.parent.whole || g.takes(s))
 	e := &g.encoder
 	g.frames = g.frames[:n+1]
 	f := &g.frames[n]
@@ -357,6 +357,9 @@ func (g *goroutine) write(f *frame) {
 func (g *goroutine) publish(f *frame, values int) {
 	e := &g.encoder
 	end := &g.ending
+	if g.parent.remote != (remote{}) {
+		g.appendRemote()
+	}
 	e.pad(f.start)
 	depth := g.parent.depth + uint32(len(g.frames)-1)
 	if depth > 1<<16-1 {

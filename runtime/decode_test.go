@@ -61,6 +61,7 @@ type call struct {
 	args, results              string // values as decodeValues writes them
 	err, stack                 string
 	surfaced                   string // the stack that the record refers to
+	remote                     string // trace id and span id of another process, in hexadecimal digits
 }
 
 // readRun reads the only run of a spool folder.
@@ -225,6 +226,10 @@ func (r *run) decodeCall(t testing.TB, lane wire.Lane, b []byte) call {
 			t.Errorf("a call refers to a stack that is not defined")
 		}
 		c.flags, c.stack = c.flags&^wire.FlagStack, ""
+	}
+	if c.flags&wire.FlagRemote != 0 {
+		c.remote = fmt.Sprintf("%x %x", rest[:16], rest[16:wire.RemoteSize])
+		c.flags, rest = c.flags&^wire.FlagRemote, rest[wire.RemoteSize:]
 	}
 	if len(rest) >= wire.RecordAlign {
 		t.Errorf("a call with %d bytes too many", len(rest))

@@ -9,6 +9,9 @@ type Origin struct {
 	trace uint64
 	depth uint32 // of calls that have it as parent
 	left  bool   // the sample left the call out, and with it all that it started
+	whole bool   // another process wants all of the trace, whatever samples say here
+	// remote is the trace of another process that this is part of; see remote.go.
+	remote remote
 }
 
 // Here returns the innermost open call of the running goroutine, or, where
@@ -50,6 +53,7 @@ func (g *goroutine) here() Origin {
 		trace: trace,
 		depth: g.parent.depth + uint32(n),
 		left:  !g.frames[n-1].kept,
+		whole: g.parent.whole, remote: g.parent.remote,
 	}
 }
 

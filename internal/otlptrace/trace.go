@@ -41,6 +41,8 @@ type Call struct {
 	Goroutine         uint64
 	Failed            bool
 	Exception, Stack  string
+	RemoteTrace       []byte // 16 bytes of a trace that began in another process, or nil
+	RemoteParent      uint64 // the span there that is the call's parent, or 0
 	Arguments         []Value
 	Results           []Value
 }
@@ -72,6 +74,12 @@ func (r *Run) Span(c *Call) *tracepb.Span {
 	}
 	if c.Parent != 0 {
 		s.ParentSpanId = spanID(c.Parent)
+	}
+	if c.RemoteTrace != nil {
+		s.TraceId = c.RemoteTrace
+	}
+	if c.RemoteParent != 0 {
+		s.ParentSpanId = spanID(c.RemoteParent)
 	}
 	if c.Function != "" {
 		s.Attributes = append(s.Attributes, text("code.function.name", c.Function))

@@ -5,7 +5,7 @@ import "hash/crc32"
 // Version is the version of the spool format. A reader refuses a segment of a
 // version it does not know. Since OldestVersion nothing was taken away.
 const (
-	Version       = 4
+	Version       = 5
 	OldestVersion = 3
 )
 
@@ -122,6 +122,7 @@ const (
 	FlagSampled = 1 << 3 // the sample had left this call out, an error brought it in: no arguments
 	FlagCut     = 1 << 4 // some value was cut because the record was full
 	FlagStack   = 1 << 5 // the stack is the u64 hash of a KindStack record
+	FlagRemote  = 1 << 6 // part of a trace of another process: RemoteSize bytes behind the stack, since version 5
 )
 
 // The small records. "string" is u32 length and bytes, "pairs" is u32 count and
@@ -186,6 +187,11 @@ const (
 	CallStackLenAt  = 72 // u32
 	CallArgsLenAt   = 76 // u32
 )
+
+// RemoteSize is what a call of another process's trace has behind its stack: 16 bytes
+// trace id and u64 span id, big endian as in a traceparent; the span id is 0 where
+// the parent is a call of this process.
+const RemoteSize = 24
 
 // Tag opens every value. Lengths and counts are u32, numbers are 8 bytes.
 type Tag uint8

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -121,6 +122,37 @@ func TestSpans(t *testing.T) {
 }
 
 // What comes again after a failure are the same spans.
+// A call of another process's trace has its id; one without a parent here hangs
+// under the span there.
+func TestRemote(t *testing.T) {
+	r := &receiver{}
+	outer, inner := spooltest.Price(1), spooltest.Price(3)
+	outer.Flags, inner.Flags, inner.Parent, inner.Depth = wire.FlagRemote, wire.FlagRemote, 1, 1
+	outer.Remote, inner.Remote = "0123456789abcdefSPANSPAN", "0123456789abcdef\x00\x00\x00\x00\x00\x00\x00\x00"
+	if err := drain(t, leave(t, outer.Record(), inner.Record()), open(t, r, Options{})); err != nil {
+		t.Fatal(err)
+	}
+	parents := map[string]string{}
+	for _, s := range r.spans {
+		if string(s.TraceId) == "0123456789abcdef" {
+			parents[hex.EncodeToString(s.SpanId)] = string(s.ParentSpanId)
+		}
+	}
+	if want := map[string]string{"0000000000000001": "SPANSPAN", "0000000000000003": "\x00\x00\x00\x00\x00\x00\x00\x01"}; !maps.Equal(parents, want) {
+		t.Errorf("parents %q, want %q", parents, want)
+	}
+	// One that says so and has no room for it is damaged.
+	short := spooltest.Price(1)
+	short.Flags, short.Remote = wire.FlagRemote, "0123456789abcdef"
+	r.spans = nil
+	if err := drain(t, leave(t, short.Record()), open(t, r, Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.spans) != 1 {
+		t.Errorf("%d spans, want that of the call that failed", len(r.spans))
+	}
+}
+
 func TestReplay(t *testing.T) {
 	const calls = 2*maxSpans + 10
 	var records [][]byte

@@ -199,6 +199,9 @@ func newCall(c *spool.Call) *otlptrace.Call {
 		ID: c.ID, Parent: c.Parent, Trace: c.Trace, Start: c.Start, Duration: c.Duration, Process: f.Process, Group: f.Group,
 		Function: f.Package + "." + f.Name, File: f.File, Line: f.Line, Goroutine: c.Goroutine, Failed: c.Failed(), Exception: c.Exception,
 	}
+	if c.Remote != nil {
+		out.RemoteTrace, out.RemoteParent = c.Remote.Trace[:], c.Remote.Span
+	}
 	if c.Stack != nil {
 		out.Stack = c.Stack.Text
 	}

@@ -19,10 +19,17 @@ type Call struct {
 	Start     int64 // wall clock, nanoseconds since 1970 UTC
 	Duration  int64 // nanoseconds
 	Depth     uint16
-	Flags     uint8  // wire.Flag bits
-	Exception string // error text, or "panic: value", an empty line and the stack, or LeftByGoexit; "" for none
-	Stack     *Stack // where an error surfaced, nil if that is not known or not here; that of a panic is in Exception
-	Data      string // JSON array of arguments, then results, in the order of Function.Data; "" when none were recorded
+	Flags     uint8   // wire.Flag bits
+	Exception string  // error text, or "panic: value", an empty line and the stack, or LeftByGoexit; "" for none
+	Remote    *Remote // the trace of another process that the call is part of, or nil
+	Stack     *Stack  // where an error surfaced, nil if that is not known or not here; that of a panic is in Exception
+	Data      string  // JSON array of arguments, then results, in the order of Function.Data; "" when none were recorded
+}
+
+// Remote is a trace that began in another process (W3C trace context).
+type Remote struct {
+	Trace [16]byte
+	Span  uint64 // the call's parent there; 0 where its parent is Parent
 }
 
 // Stack is where a call returned an error. Calls that did so on the same one have

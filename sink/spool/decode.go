@@ -70,6 +70,11 @@ func (d *decoder) call(record []byte, c *Call) error {
 	results := parts.part(u32(wire.CallResultLenAt))
 	message := parts.part(u32(wire.CallErrorLenAt))
 	stack := parts.part(u32(wire.CallStackLenAt))
+	if c.Flags&wire.FlagRemote != 0 {
+		if remote := parts.part(wire.RemoteSize); !parts.bad {
+			c.Remote = &Remote{Trace: [16]byte(remote), Span: binary.BigEndian.Uint64(remote[16:])}
+		}
+	}
 	if parts.bad || len(parts.b) >= wire.RecordAlign {
 		return errors.New("call: the lengths of its parts are wrong")
 	}

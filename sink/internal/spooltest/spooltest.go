@@ -137,6 +137,7 @@ type Call struct {
 	Flags             byte
 	Args, Results     []byte
 	Err, Stack        string
+	Remote            string // of wire.RemoteSize, with wire.FlagRemote
 }
 
 // Record makes a call record.
@@ -158,7 +159,7 @@ func (c Call) Record() []byte {
 	u32(wire.CallErrorLenAt, len(c.Err))
 	u32(wire.CallStackLenAt, len(c.Stack))
 	b = append(append(b, c.Args...), c.Results...)
-	return sized(append(append(b, c.Err...), c.Stack...))
+	return sized(append(append(append(b, c.Err...), c.Stack...), c.Remote...))
 }
 
 // Values builds tagged values.
