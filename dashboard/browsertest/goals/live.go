@@ -25,7 +25,7 @@ const watch = `(() => {
 		const wall = performance.timeOrigin + performance.now()
 		for (const row of document.querySelectorAll('[role=grid] .view [role=row]')) {
 			const found = /n=(\d+) at=(\d{16})/.exec(row.textContent)
-			if (!found || seen.has(found[1])) continue
+			if (!found || seen.has(found[1]) || Number(found[2]) < performance.timeOrigin * 1000) continue // of an earlier run
 			seen.add(found[1])
 			if (Number(found[1]) > newest) ages.push(wall - Number(found[2]) / 1000)
 			newest = Math.max(newest, Number(found[1]))
