@@ -8,3 +8,9 @@ package runtime
 //go:norace
 //go:noinline
 func publishWord(at *uint64, word uint64) { *at = word }
+
+// release stores zero behind all that was stored before, as publishWord does.
+//
+//go:norace
+//go:noinline
+func release(at *uint32) { *at = 0 }

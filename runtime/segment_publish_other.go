@@ -9,3 +9,8 @@ import "sync/atomic"
 //
 //go:norace
 func publishWord(at *uint64, word uint64) { atomic.StoreUint64(at, word) }
+
+// release stores zero behind all that was stored before, as publishWord does.
+//
+//go:norace
+func release(at *uint32) { atomic.StoreUint32(at, 0) }

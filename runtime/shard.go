@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"sync"
 	"time"
 
 	"github.com/monitorgen/monitorgen/internal/wire"
@@ -15,7 +14,7 @@ type shard struct {
 	lane  wire.Lane
 	index uint32
 
-	mu      sync.Mutex
+	mu      spinLock
 	segment *segment // the current one; nil before the first record
 	at      int      // offset of the next record in it
 	closed  bool
