@@ -273,6 +273,17 @@ func (c *Call) Commit() {
 	g := c.g
 	f := &g.frames[c.index]
 	end := &g.ending
+	if !f.kept && end.flags == 0 && g.raised.depth == 0 && g.surfaced.depth == 0 {
+		// Left out, and nothing went wrong here or further in: there is nothing to
+		// write, to take off, or to forget.
+		g.encoder.n = f.start
+		g.pop(int(c.index))
+		if c.index == 0 {
+			g.left()
+		}
+		c.g = nil
+		return
+	}
 	if end.flags == 0 && f.kept && !f.cut {
 		if end.took >= f.site.slow {
 			g.publish(f, g.encoder.n)

@@ -9,7 +9,7 @@ import "sync/atomic"
 //go:norace
 //go:noinline
 func (g *goroutine) takes(s *Site) bool {
-	if s.sample != keepAll && g.random() >= s.sample {
+	if s.sample == 0 || s.sample != keepAll && g.random() >= s.sample {
 		return false
 	}
 	return s.rate == 0 || s.count(nanotime())
