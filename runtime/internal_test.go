@@ -187,3 +187,15 @@ func TestGoroutinesThatMeetPart(t *testing.T) {
 		}
 	}
 }
+
+func TestRateCountsEachSecond(t *testing.T) {
+	s := &Site{}
+	s.rate = 3
+	for _, second := range []int64{7, 8, 10} {
+		for i := int64(0); i < 5; i++ {
+			if took := s.count(second*1e9 + i*2e8); took != (i < 3) {
+				t.Errorf("second %d: call %d taken: %v", second, i, took)
+			}
+		}
+	}
+}
