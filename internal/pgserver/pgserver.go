@@ -155,14 +155,63 @@ func (s *Server) ended() bool {
 	return err != nil || pid != 0
 }
 
-// Kill ends the server and its processes at once, as kill -9 does.
+// Kill ends the server and its processes at once, as kill -9 does, and returns when
+// none of them lives any more. The postmaster is held up first, so that it starts no
+// other; those that serve connections would outlive it for a moment, and answer.
 func (s *Server) Kill() {
 	if s.process == nil {
 		return
 	}
+	pid := s.process.Process.Pid
+	syscall.Kill(pid, syscall.SIGSTOP)
+	children := childrenOf(pid)
+	for _, child := range children {
+		syscall.Kill(child, syscall.SIGKILL)
+	}
 	s.process.Process.Kill()
 	s.process.Wait() // it was killed: that is what it says
 	s.process = nil
+	for _, child := range children {
+		for alive(child) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// childrenOf returns the children of a process; none where there is no /proc.
+func childrenOf(parent int) (pids []int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			continue
+		}
+		if state, of := processStat(pid); state != "" && of == parent {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// alive tells whether a process has not ended; one that nobody has waited for has.
+func alive(pid int) bool {
+	state, _ := processStat(pid)
+	return state != "" && state != "Z" && state != "X"
+}
+
+// processStat returns the state of a process and its parent, "" for one that is gone.
+func processStat(pid int) (state string, parent int) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // behind the name, which may be anything but that
+	fields := strings.Fields(rest)
+	if len(fields) < 2 {
+		return "", 0
+	}
+	parent, _ = strconv.Atoi(fields[1])
+	return fields[0], parent
 }
 
 // Version returns what the server says that it is.
