@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -116,6 +117,11 @@ func (p *programs) run(ctx context.Context) error {
 			return err
 		}
 	}
+	// Build constraints leave some out.
+	p.files = slices.DeleteFunc(p.files, func(file string) bool {
+		_, err := os.Stat(filepath.Join(plain, p.name(file)))
+		return errors.Is(err, fs.ErrNotExist)
+	})
 	different, excepted := 0, 0
 	for i, file := range p.files {
 		if i%50 == 49 {
