@@ -160,7 +160,7 @@ func copyTree(from, to string) error {
 func (t *trial) test(ctx context.Context, name string, args ...string) (*outcome, time.Duration, error) {
 	args = append(args, "-json", "-count=1")
 	if t.race {
-		args = append(args, "-race")
+		args = append(args, "-race", "-timeout=60m") // both sides are many times slower
 	}
 	if t.skip != "" {
 		args = append(args, "-skip="+t.skip)
