@@ -16,7 +16,7 @@ type Repository interface {
 	Call(ctx context.Context, id query.CallID) (*query.Call, error)
 	ByID(ctx context.Context, ids []query.CallID) ([]*query.Call, error)
 	Children(ctx context.Context, id, after query.CallID, limit int) ([]*query.Call, error)
-	CountChildren(ctx context.Context, id query.CallID) (int64, error)
+	CountChildren(ctx context.Context, root, id query.CallID) (int64, error)
 	Trace(ctx context.Context, id query.CallID) (query.CallID, error)
 	Spans(ctx context.Context, root query.CallID) (spans []query.Span, truncated bool, err error)
 	Failures(ctx context.Context, f query.Filter, limit int) ([]query.Failure, error)

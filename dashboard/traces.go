@@ -68,7 +68,7 @@ func (s *Server) countChildren(ctx context.Context, id query.CallID) (int64, err
 			return trace.Children(id.Call), nil
 		}
 	}
-	return s.repo.CountChildren(ctx, id)
+	return s.repo.CountChildren(ctx, root, id)
 }
 
 // treeNode is a call in a tree.

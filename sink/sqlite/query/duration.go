@@ -58,16 +58,7 @@ func (t *tops) put(key string, found []timed) {
 }
 
 // byDuration returns a page in the order of durations.
-func (d *DB) byDuration(ctx context.Context, functions map[int64]*function, sel *selection, page Page, limit int) ([]*Call, error) {
-	tx, err := d.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // one state of the database
-	if err != nil {
-		return nil, err
-	}
-	defer tx.Rollback()
-	partitions, err := partitionsOf(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
+func (d *DB) byDuration(ctx context.Context, functions map[int64]*function, sel *selection, page Page, limit int) (calls []*Call, err error) {
 	descending := page.Order == SlowestFirst
 	if page.Before != (CallID{}) && page.After == (CallID{}) {
 		descending = !descending
@@ -78,20 +69,24 @@ func (d *DB) byDuration(ctx context.Context, functions map[int64]*function, sel 
 		}
 		return a.compare(b)
 	}
-	var found []timed
-	for i := range partitions {
-		if sel.misses(&partitions[i]) {
-			continue
+	err = d.inPartitions(ctx, func(tx *sql.Tx, partitions []partition) error {
+		var found []timed
+		for i := range partitions {
+			if sel.misses(&partitions[i]) {
+				continue
+			}
+			more, err := d.top(ctx, tx, &partitions[i], sel, page, descending, limit+int(page.Skip))
+			if err != nil {
+				return err
+			}
+			found = append(found, more...)
 		}
-		more, err := d.top(ctx, tx, &partitions[i], sel, page, descending, limit+int(page.Skip))
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, more...)
-	}
-	slices.SortFunc(found, first)
-	found = found[min(int(page.Skip), len(found)):min(int(page.Skip)+limit, len(found))]
-	return callsOf(ctx, tx, functions, found)
+		slices.SortFunc(found, first)
+		found = found[min(int(page.Skip), len(found)):min(int(page.Skip)+limit, len(found))]
+		calls, err = callsOf(ctx, tx, functions, found)
+		return err
+	})
+	return calls, err
 }
 
 // top returns the first n calls by duration of one partition.

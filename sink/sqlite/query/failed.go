@@ -31,63 +31,51 @@ func (p *partition) fromFailed(ctx context.Context, tx *sql.Tx) (from string, fe
 // fewFailed returns the ids of the failed calls of a selection, ascending, where no
 // partition has many.
 func (d *DB) fewFailed(ctx context.Context, sel *selection) (ids []int64, few bool, err error) {
-	tx, err := d.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return nil, false, err
-	}
-	defer tx.Rollback()
-	partitions, err := partitionsOf(ctx, tx)
-	if err != nil {
-		return nil, false, err
-	}
-	for i := range partitions {
-		if sel.misses(&partitions[i]) {
-			continue
+	err = d.inPartitions(ctx, func(tx *sql.Tx, partitions []partition) error {
+		for i := range partitions {
+			if sel.misses(&partitions[i]) {
+				continue
+			}
+			from, few, err := partitions[i].fromFailed(ctx, tx)
+			if err != nil || !few {
+				return err
+			}
+			where := sel.where()
+			more, err := integers(ctx, tx, "SELECT id FROM "+from+" WHERE "+where.text+" AND status = 1", where.args...)
+			if err != nil {
+				return err
+			}
+			ids = append(ids, more...)
 		}
-		from, few, err := partitions[i].fromFailed(ctx, tx)
-		if err != nil || !few {
-			return nil, false, err
-		}
-		where := sel.where()
-		more, err := integers(ctx, tx, "SELECT id FROM "+from+" WHERE "+where.text+" AND status = 1", where.args...)
-		if err != nil {
-			return nil, false, err
-		}
-		ids = append(ids, more...)
-	}
+		few = true
+		return nil
+	})
 	slices.Sort(ids)
-	return ids, true, nil
+	return ids, few, err
 }
 
 // newestFailures returns the failed calls of a selection that have the highest ids.
-func (d *DB) newestFailures(ctx context.Context, sel *selection, limit int) ([]Failure, error) {
-	tx, err := d.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return nil, err
-	}
-	defer tx.Rollback()
-	partitions, err := partitionsOf(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(partitions, func(a, b partition) int { return cmp.Compare(b.high, a.high) })
+func (d *DB) newestFailures(ctx context.Context, sel *selection, limit int) (all []Failure, err error) {
 	newer := func(a, b Failure) int { return cmp.Compare(b.ID.row(), a.ID.row()) }
-	var all []Failure
-	for i := range partitions {
-		p := &partitions[i]
-		if sel.misses(p) {
-			continue
+	err = d.inPartitions(ctx, func(tx *sql.Tx, partitions []partition) error {
+		slices.SortFunc(partitions, func(a, b partition) int { return cmp.Compare(b.high, a.high) })
+		for i := range partitions {
+			p := &partitions[i]
+			if sel.misses(p) {
+				continue
+			}
+			if len(all) == limit && (limit == 0 || all[limit-1].ID.row() > p.high) {
+				break
+			}
+			if all, err = p.failures(ctx, tx, sel, limit, all); err != nil {
+				return err
+			}
+			slices.SortFunc(all, newer)
+			all = all[:min(len(all), limit)]
 		}
-		if len(all) == limit && (limit == 0 || all[limit-1].ID.row() > p.high) {
-			break
-		}
-		if all, err = p.failures(ctx, tx, sel, limit, all); err != nil {
-			return nil, err
-		}
-		slices.SortFunc(all, newer)
-		all = all[:min(len(all), limit)]
-	}
-	return all, nil
+		return nil
+	})
+	return all, err
 }
 
 // failures adds the newest failed calls of a partition to those of others.

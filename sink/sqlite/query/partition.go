@@ -52,35 +52,28 @@ func byID(a, b *Call) int { return cmp.Compare(a.ID.row(), b.ID.row()) }
 // ranked returns the first calls of a ranking that the selection takes. It reads
 // partition by partition and stops where no other can have one of them: of the
 // view SQLite would read every partition to its end.
-func (d *DB) ranked(ctx context.Context, functions map[int64]*function, sel *selection, where condition, r ranking) ([]*Call, error) {
-	tx, err := d.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // one state of the database
-	if err != nil {
-		return nil, err
-	}
-	defer tx.Rollback()
-	partitions, err := partitionsOf(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortStableFunc(partitions, func(a, b partition) int { return r.compare(r.best(&a), r.best(&b)) })
-	var found []*Call
-	for i := range partitions {
-		p := &partitions[i]
-		if sel.misses(p) {
-			continue
+func (d *DB) ranked(ctx context.Context, functions map[int64]*function, sel *selection, where condition, r ranking) (found []*Call, err error) {
+	err = d.inPartitions(ctx, func(tx *sql.Tx, partitions []partition) error {
+		slices.SortStableFunc(partitions, func(a, b partition) int { return r.compare(r.best(&a), r.best(&b)) })
+		for i := range partitions {
+			p := &partitions[i]
+			if sel.misses(p) {
+				continue
+			}
+			if len(found) == r.limit && (r.limit == 0 || r.compare(found[r.limit-1], r.best(p)) < 0) {
+				break
+			}
+			more, err := r.read(ctx, tx, p, functions, where)
+			if err != nil {
+				return err
+			}
+			found = append(found, more...)
+			slices.SortFunc(found, r.compare)
+			found = found[:min(len(found), r.limit)]
 		}
-		if len(found) == r.limit && (r.limit == 0 || r.compare(found[r.limit-1], r.best(p)) < 0) {
-			break
-		}
-		more, err := r.read(ctx, tx, p, functions, where)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, more...)
-		slices.SortFunc(found, r.compare)
-		found = found[:min(len(found), r.limit)]
-	}
-	return found, nil
+		return nil
+	})
+	return found, err
 }
 
 // read returns the first calls of one partition, and maybe others.
@@ -136,6 +129,21 @@ func runsIn(ctx context.Context, tx *sql.Tx, p *partition) (runs []span, err err
 		}
 	}
 	return runs, nil
+}
+
+// inPartitions calls do with the partitions that have rows, and a transaction in which
+// the database stays as it is.
+func (d *DB) inPartitions(ctx context.Context, do func(tx *sql.Tx, partitions []partition) error) error {
+	tx, err := d.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	partitions, err := partitionsOf(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return do(tx, partitions)
 }
 
 // partitionsOf returns those that the view calls shows and that have rows.

@@ -28,28 +28,25 @@ const MaxSpans = 1_000_000
 // Spans returns the calls of a trace by ascending id, the first MaxSpans of
 // them; the root itself may be missing.
 func (d *DB) Spans(ctx context.Context, root CallID) (spans []Span, truncated bool, err error) {
-	tx, err := d.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // one state of the database
-	if err != nil {
-		return nil, false, d.fail("read a trace", err)
-	}
-	defer tx.Rollback()
-	partitions, err := partitionsOf(ctx, tx)
-	if err != nil {
-		return nil, false, d.fail("read a trace", err)
-	}
 	// Table by table: of the view each row would pass through all the others.
 	within := span{root.row(), runSpan(root.Run).high}
 	sorted := true
-	for i := range partitions {
-		p := &partitions[i]
-		if p.high < within.low || p.low > within.high {
-			continue
+	err = d.inPartitions(ctx, func(tx *sql.Tx, partitions []partition) error {
+		for i := range partitions {
+			p := &partitions[i]
+			if p.high < within.low || p.low > within.high {
+				continue
+			}
+			before := len(spans)
+			if spans, err = p.spans(ctx, tx, root.Call, within, spans); err != nil {
+				return err
+			}
+			sorted = sorted && (before == 0 || before == len(spans) || spans[before-1].ID < spans[before].ID)
 		}
-		before := len(spans)
-		if spans, err = p.spans(ctx, tx, root.Call, within, spans); err != nil {
-			return nil, false, d.fail("read a trace", err)
-		}
-		sorted = sorted && (before == 0 || before == len(spans) || spans[before-1].ID < spans[before].ID)
+		return nil
+	})
+	if err != nil {
+		return nil, false, d.fail("read a trace", err)
 	}
 	if !sorted {
 		slices.SortFunc(spans, func(a, b Span) int { return cmp.Compare(a.ID, b.ID) })
@@ -157,14 +154,10 @@ func (d *DB) Children(ctx context.Context, id, after CallID, limit int) ([]*Call
 	return calls, nil
 }
 
-// CountChildren returns how many direct calls of a call are stored.
-func (d *DB) CountChildren(ctx context.Context, id CallID) (n int64, err error) {
-	trace, err := d.traceOf(ctx, id)
-	if err != nil {
-		return 0, err
-	}
+// CountChildren returns how many direct calls of a call are stored. root is its Trace.
+func (d *DB) CountChildren(ctx context.Context, root, id CallID) (n int64, err error) {
 	err = d.db.QueryRowContext(ctx, "SELECT count(*) FROM calls WHERE trace_id = ? AND parent_id = ? AND id > ? AND id <= ?",
-		trace.Call, id.Call, id.row(), runSpan(id.Run).high).Scan(&n)
+		root.Call, id.Call, id.row(), runSpan(id.Run).high).Scan(&n)
 	if err != nil {
 		return 0, d.fail("count calls", err)
 	}
