@@ -186,7 +186,7 @@ func childrenOf(parent int) (pids []int) {
 		if err != nil {
 			continue
 		}
-		if state, of := processStat(pid); state != "" && of == parent {
+		if _, of := processStat(pid); of == parent {
 			pids = append(pids, pid)
 		}
 	}
