@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,7 +90,7 @@ func (r *configReader) at(key ...string) token.Position {
 var configKeys = []string{"group", "options"}
 
 func (r *configReader) read(tree map[string]any) {
-	for _, key := range sortedKeys(tree) {
+	for _, key := range slices.Sorted(maps.Keys(tree)) {
 		switch key {
 		case "options":
 			table, ok := tree[key].(map[string]any)
@@ -117,7 +118,7 @@ func (r *configReader) read(tree map[string]any) {
 // readOptions reads the defaults of directive options. A list may be written as
 // one, a number as a number.
 func (r *configReader) readOptions(table map[string]any) {
-	for _, key := range sortedKeys(table) {
+	for _, key := range slices.Sorted(maps.Keys(table)) {
 		at := r.at("options", key)
 		if key == "name" {
 			r.report.addAt(at, "option name is for one function, not for a module")
@@ -162,15 +163,6 @@ func textList(v any) (words []string, ok bool) {
 		words = append(words, word)
 	}
 	return words, ok
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // loadConfigs reads those of the modules in the folders.

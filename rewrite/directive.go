@@ -23,6 +23,9 @@ const legacyTool = "trace"
 
 var legacyNames = []string{"time", "cpu", "memory", "closer"}
 
+// legacyLike matches what follows the slashes of a legacy comment.
+var legacyLike = legacyTool + ":(?:" + strings.Join(legacyNames, "|") + ")"
+
 // directive is one well-formed comment.
 type directive struct {
 	name    string

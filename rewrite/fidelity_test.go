@@ -9,7 +9,9 @@ import (
 	"go/scanner"
 	"go/token"
 	"go/types"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/packages"
@@ -32,7 +34,7 @@ func parseTestPackage(path, goVersion string, imports types.Importer, files map[
 	p := &testPackage{path: path, goVersion: goVersion, imports: imports, fset: token.NewFileSet()}
 	loaded := &packages.Package{PkgPath: path, ID: path, Module: &packages.Module{Main: true, GoVersion: strings.TrimPrefix(goVersion, "go")}}
 	p.source = &sourcePackage{Package: loaded}
-	for _, name := range sortedKeys(files) {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		file, err := parser.ParseFile(p.fset, name, files[name], parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			return nil, err
@@ -64,7 +66,7 @@ func (p *testPackage) check(fset *token.FileSet, files []*ast.File, info *types.
 func (p *testPackage) checkTexts(texts map[string][]byte) error {
 	fset := token.NewFileSet()
 	var files []*ast.File
-	for _, name := range sortedKeys(texts) {
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		file, err := parser.ParseFile(fset, name, texts[name], parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			return err
@@ -157,7 +159,7 @@ func (p *testPackage) inPlaceFidelity(pkg *Package, sel Selection) error {
 		}
 	}
 	if err := p.checkTexts(texts); err != nil {
-		for _, name := range sortedKeys(want) {
+		for _, name := range slices.Sorted(maps.Keys(want)) {
 			err = withText(err, name, want[name])
 		}
 		return err

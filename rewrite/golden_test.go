@@ -19,20 +19,42 @@ var update = flag.Bool("update", false, "write the golden parts anew")
 // what comes out with the archive's own files: overlay/NAME and inplace/NAME.
 // The comment of an archive says what its surprise is.
 func TestGolden(t *testing.T) {
-	archives, err := filepath.Glob("testdata/golden/*.txtar")
-	if err != nil || len(archives) == 0 {
+	eachArchive(t, "testdata/golden/*.txtar", golden)
+}
+
+// eachArchive runs a subtest for each archive of a pattern.
+func eachArchive(t *testing.T, pattern string, test func(t *testing.T, path string, archive *txtar.Archive)) {
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) == 0 {
 		t.Fatalf("no archives: %v", err)
 	}
-	for _, path := range archives {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) { golden(t, path) })
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test(t, path, archive)
+		})
 	}
 }
 
-func golden(t *testing.T, path string) {
-	archive, err := txtar.ParseFile(path)
-	if err != nil {
-		t.Fatal(err)
+// sameTexts compares what was made with what an archive has, file by file.
+func sameTexts(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	for name, text := range got {
+		if want[name] != text {
+			t.Errorf("%s differs; got:\n%s", name, text)
+		}
 	}
+	for name := range want {
+		if _, ok := got[name]; !ok {
+			t.Errorf("%s was not written", name)
+		}
+	}
+}
+
+func golden(t *testing.T, path string, archive *txtar.Archive) {
 	dir := t.TempDir()
 	var inputs []txtar.File
 	want := make(map[string]string)
@@ -51,16 +73,7 @@ func golden(t *testing.T, path string) {
 		rewriteArchive(t, path, archive.Comment, inputs, got)
 		return
 	}
-	for name, text := range got {
-		if want[name] != text {
-			t.Errorf("%s differs; got:\n%s", name, text)
-		}
-	}
-	for name := range want {
-		if _, ok := got[name]; !ok {
-			t.Errorf("%s was not written", name)
-		}
-	}
+	sameTexts(t, got, want)
 }
 
 func writeTestFile(t *testing.T, path string, data []byte) {

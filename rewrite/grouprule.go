@@ -3,6 +3,7 @@ package rewrite
 import (
 	"fmt"
 	"go/token"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -54,7 +55,7 @@ var (
 func (r *configReader) readRule(i int, table map[string]any) {
 	at := func(key string) token.Position { return r.at("group", fmt.Sprint(i), key) }
 	rule := &groupRule{pos: r.at("group", fmt.Sprint(i))}
-	strategies := sortedKeys(strategyKeys)
+	strategies := slices.Sorted(maps.Keys(strategyKeys))
 	name, isText := table["strategy"].(string)
 	own, known := strategyKeys[name]
 	switch {
@@ -67,7 +68,7 @@ func (r *configReader) readRule(i int, table map[string]any) {
 	}
 	rule.strategy = name
 	before := len(r.report.list)
-	for _, key := range sortedKeys(table) {
+	for _, key := range slices.Sorted(maps.Keys(table)) {
 		if !slices.Contains(ruleKeys, key) && !slices.Contains(own, key) {
 			r.report.addAt(at(key), "strategy %s has no key %q%s", name, key, DidYouMean(key, append(slices.Clone(own), ruleKeys...)))
 			continue
@@ -132,13 +133,13 @@ func (r *groupRule) setWords(key string, v any) (want string) {
 		return `a table such as { storage = ["store", "repository"] }`
 	}
 	r.layers = make(map[string]string)
-	for _, name := range sortedKeys(table) {
+	for _, name := range slices.Sorted(maps.Keys(table)) {
 		list, ok := textList(table[name])
 		if !ok {
 			return fmt.Sprintf("a list of words for %s", name)
 		}
 		if _, known := meaningWords[name]; key == "words" && !known {
-			return fmt.Sprintf("meanings, and %q is none%s", name, DidYouMean(name, sortedKeys(meaningWords)))
+			return fmt.Sprintf("meanings, and %q is none%s", name, DidYouMean(name, slices.Sorted(maps.Keys(meaningWords))))
 		}
 		for _, word := range list {
 			word = strings.ToLower(word)

@@ -166,10 +166,10 @@ var runtimePackages = map[string]bool{
 }
 
 // directiveLike matches what parseComment has to look at: directives and near misses.
-var directiveLike = regexp.MustCompile(`(?im)(?://|/\*)[ \t]*mo[a-z]+[ \t]*[:.-]|^[ \t]*//trace:(?:time|cpu|memory|closer)\b`)
+var directiveLike = regexp.MustCompile(`(?im)(?://|/\*)[ \t]*mo[a-z]+[ \t]*[:.-]|^[ \t]*//` + legacyLike + `\b`)
 
 // testDirective matches fewer near misses: for it the tests of a package are loaded.
-var testDirective = regexp.MustCompile(`(?im)//[ \t]*monitor[ \t]*:|^[ \t]*//trace:(?:time|cpu|memory|closer)\b`)
+var testDirective = regexp.MustCompile(`(?im)//[ \t]*monitor[ \t]*:|^[ \t]*//` + legacyLike + `\b`)
 
 // candidate tells whether a package can have anything to record, and lays
 // the text of files generated in place over those on disk.

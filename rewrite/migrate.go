@@ -96,7 +96,7 @@ func (m *migrator) load(ctx context.Context, overlay map[string][]byte) ([]*pack
 
 // foreign matches files that may have something to migrate; the helpers are
 // looked for besides.
-var foreign = regexp.MustCompile(`go\.opentelemetry\.io/otel|(?m)^[ \t]*//(dd:span|instrument:(include|exclude)|trace:(time|cpu|memory|closer))\b`)
+var foreign = regexp.MustCompile(`go\.opentelemetry\.io/otel|(?m)^[ \t]*//(dd:span|instrument:(include|exclude)|` + legacyLike + `)\b`)
 
 func (m *migrator) isForeign(src []byte) bool {
 	return foreign.Match(src) || slices.ContainsFunc(m.opts.Helpers, func(h string) bool { return bytes.Contains(src, []byte(h+"(")) })
@@ -281,10 +281,11 @@ func (f *migration) apply() ([]byte, error) {
 		case asked(fn):
 			f.added--
 			if d.at != nil {
-				f.cut(d.at.Pos(), d.at.End())
+				f.cut(d.at)
 			}
 		case d.at != nil:
-			f.inserts.replace(f.offset(d.at.Pos()), f.offset(d.at.End()), d.text())
+			at := f.cutOf(d.at)
+			f.inserts.replace(at.from, at.to, d.text())
 		default:
 			f.insertDirective(fn, d)
 		}

@@ -52,7 +52,7 @@ func (f *migration) above(fn *ast.FuncDecl, c *ast.Comment, what string, fill fu
 		to.at = c
 		return
 	}
-	f.cut(c.Pos(), c.End())
+	f.cut(c)
 }
 
 // tags takes over the arguments of //dd:span: its name, and the others as a remark.
@@ -97,7 +97,7 @@ func (f *migration) named(above *ast.FuncDecl, c *ast.Comment, d ast.Directive) 
 		f.leave(f.position(c.Slash), "//instrument:%s names no function of the file%s", d.Name, strings.TrimRight(fmt.Sprintf(": %s", strings.Join(unknown, ", ")), ": "))
 		return
 	}
-	f.cut(c.Pos(), c.End())
+	f.cut(c)
 	for _, fn := range meant {
 		if to := f.doc[fn]; to != nil && to.skip != (d.Name == "exclude") {
 			f.leave(f.position(c.Slash), "//instrument:%s and another comment disagree on %s", d.Name, fn.Name.Name)

@@ -147,7 +147,8 @@ func (b *spanBlock) remove() (why string, at token.Pos) {
 	}
 	b.migration.cuts = append(b.migration.cuts, b.cuts...)
 	if b.keep != "" {
-		b.inserts.replace(b.offset(b.start.Pos()), b.offset(b.start.End()), b.keep)
+		of := b.cutOf(b.start)
+		b.inserts.replace(of.from, of.to, b.keep)
 	}
 	d := b.directive(b.fn)
 	switch {
@@ -190,6 +191,8 @@ func (b *spanBlock) startCall() (name, why string, at token.Pos) {
 		}
 	}
 	from := b.call.Args[0]
+	of := b.cutOf(from)
+	text := string(b.src[of.from:of.to])
 	info := b.pkg.TypesInfo
 	given, _ := ast.Unparen(from).(*ast.Ident)
 	defined := info.Defs[b.ctx]
@@ -200,9 +203,9 @@ func (b *spanBlock) startCall() (name, why string, at token.Pos) {
 		}
 		b.cuts = append(b.cuts, b.cutOf(b.start))
 	case defined != nil && b.uses(defined) > 0:
-		b.keep = b.ctx.Name + " := " + string(b.src[b.offset(from.Pos()):b.offset(from.End())])
+		b.keep = b.ctx.Name + " := " + text
 	case defined == nil:
-		b.keep = b.ctx.Name + " = " + string(b.src[b.offset(from.Pos()):b.offset(from.End())])
+		b.keep = b.ctx.Name + " = " + text
 	default:
 		return "", "the context is used for the span alone; take it out by hand", b.ctx.Pos()
 	}
@@ -255,8 +258,6 @@ func (b *spanBlock) spanMethod(call *ast.CallExpr) string {
 	return sel.Sel.Name
 }
 
-func (b *spanBlock) cutOf(n ast.Node) cut { return cut{b.offset(n.Pos()), b.offset(n.End())} }
-
 // statements cuts the statements that only serve the span, in all lists of statements.
 func (b *spanBlock) statements(body ast.Node) {
 	ast.Inspect(body, func(n ast.Node) bool {
@@ -279,7 +280,7 @@ func (b *spanBlock) statements(body ast.Node) {
 	// Cuts within others go with these.
 	all := slices.Clone(b.cuts)
 	b.cuts = slices.DeleteFunc(b.cuts, func(c cut) bool {
-		return slices.ContainsFunc(all, func(o cut) bool { return o != c && o.from <= c.from && c.to <= o.to })
+		return slices.ContainsFunc(all, func(o cut) bool { return o != c && o.holds(c) })
 	})
 }
 
@@ -355,8 +356,8 @@ func (b *spanBlock) useLeft() (at token.Pos) {
 		if !ok || b.pkg.TypesInfo.Uses[id] != b.span || at.IsValid() {
 			return !at.IsValid()
 		}
-		from := b.offset(id.Pos())
-		if !slices.ContainsFunc(b.cuts, func(c cut) bool { return c.from <= from && from < c.to }) {
+		of := b.cutOf(id)
+		if !slices.ContainsFunc(b.cuts, func(c cut) bool { return c.holds(of) }) {
 			at = id.Pos()
 		}
 		return true
@@ -389,9 +390,9 @@ func (b *spanBlock) recorded(x ast.Expr) bool {
 		case *ast.SelectorExpr:
 			// Of a.b.c only a is a variable.
 			ast.Inspect(n.X, func(n ast.Node) bool {
-				id, ok := n.(*ast.Ident)
-				if v, isVar := b.pkg.TypesInfo.Uses[identOr(id, ok)].(*types.Var); ok && isVar && !v.IsField() && !own[v] {
-					known = false
+				if id, ok := n.(*ast.Ident); ok {
+					v, isVar := b.pkg.TypesInfo.Uses[id].(*types.Var)
+					known = known && (!isVar || v.IsField() || own[v])
 				}
 				return true
 			})
@@ -404,13 +405,6 @@ func (b *spanBlock) recorded(x ast.Expr) bool {
 		return true
 	})
 	return known
-}
-
-func identOr(id *ast.Ident, ok bool) *ast.Ident {
-	if !ok {
-		return nil
-	}
-	return id
 }
 
 // pure tells whether an expression has no effects and cannot panic, but for a nil
@@ -433,7 +427,7 @@ func (f *migration) pure(x ast.Expr) bool {
 	return pure
 }
 
-// pureFunctions are of packages that only compute.
+// purePackages have functions that only compute.
 var purePackages = []string{"strconv", "strings", "unicode/utf8"}
 
 // pureCall tells whether the function that a call calls has no effects; its arguments

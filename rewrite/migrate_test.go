@@ -79,20 +79,10 @@ func WithAttributes(kv ...attribute.KeyValue) Option { return nil }
 // no file there. The comment of an archive says what its surprise is, and the
 // options, "helper=NAME" and "lossy".
 func TestMigrate(t *testing.T) {
-	paths, err := filepath.Glob("testdata/migrate/*.txtar")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no archives: %v", err)
-	}
-	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) { migrateArchive(t, path) })
-	}
+	eachArchive(t, "testdata/migrate/*.txtar", migrateArchive)
 }
 
-func migrateArchive(t *testing.T, path string) {
-	archive, err := txtar.ParseFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+func migrateArchive(t *testing.T, path string, archive *txtar.Archive) {
 	var opts MigrateOptions
 	for _, word := range strings.Fields(string(archive.Comment)) {
 		if name, ok := strings.CutPrefix(word, "helper="); ok {
@@ -120,16 +110,7 @@ func migrateArchive(t *testing.T, path string) {
 		rewriteArchive(t, path, archive.Comment, inputs, got)
 		return
 	}
-	for name, text := range got {
-		if want[name] != text {
-			t.Errorf("%s differs; got:\n%s", name, text)
-		}
-	}
-	for name, text := range want {
-		if _, ok := got[name]; !ok && text != "" {
-			t.Errorf("%s was not written", name)
-		}
-	}
+	sameTexts(t, got, want)
 	again := migrateTexts(t, dir, opts)
 	for name := range again {
 		if name != "left" {

@@ -12,14 +12,18 @@ import (
 // cut is a range of bytes that goes.
 type cut struct{ from, to int }
 
-func (f *migration) cut(from, to token.Pos) {
-	f.cuts = append(f.cuts, cut{f.offset(from), f.offset(to)})
-}
+// holds tells whether all of another range is in this one.
+func (c cut) holds(o cut) bool { return c.from <= o.from && o.to <= c.to }
+
+// cutOf returns the range of a node.
+func (f *migration) cutOf(n ast.Node) cut { return cut{f.offset(n.Pos()), f.offset(n.End())} }
+
+func (f *migration) cut(n ast.Node) { f.cuts = append(f.cuts, f.cutOf(n)) }
 
 // isCut tells whether a node goes as a whole.
 func (f *migration) isCut(n ast.Node) bool {
-	from, to := f.offset(n.Pos()), f.offset(n.End())
-	return slices.ContainsFunc(f.cuts, func(c cut) bool { return c.from <= from && to <= c.to })
+	of := f.cutOf(n)
+	return slices.ContainsFunc(f.cuts, func(c cut) bool { return c.holds(of) })
 }
 
 // cutLines makes the inserts and takes the cuts out, with their lines if nothing
@@ -117,11 +121,11 @@ func (f *migration) unusedImports() {
 			}
 		}
 		if len(gone) == len(gen.Specs) && len(gone) > 0 && gen.Doc == nil {
-			f.cut(gen.Pos(), gen.End())
+			f.cut(gen)
 			continue
 		}
 		for _, spec := range gone {
-			f.cut(spec.Pos(), spec.End())
+			f.cut(spec)
 		}
 	}
 }
@@ -152,6 +156,6 @@ func (f *migration) onlyCutsUse(spec *ast.ImportSpec) bool {
 
 // isReplaced tells whether a node is in what goes or is replaced.
 func (f *migration) isReplaced(n ast.Node) bool {
-	from, to := f.offset(n.Pos()), f.offset(n.End())
-	return f.isCut(n) || slices.ContainsFunc(f.inserts.list, func(e edit) bool { return e.from <= from && to <= e.to && e.from < e.to })
+	of := f.cutOf(n)
+	return f.isCut(n) || slices.ContainsFunc(f.inserts.list, func(e edit) bool { return cut{e.from, e.to}.holds(of) && e.from < e.to })
 }

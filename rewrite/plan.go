@@ -121,10 +121,8 @@ func MakePlan(ctx context.Context, sel Selection) (*Plan, error) {
 		return nil, err
 	}
 	p := &planner{sel: sel, report: &report{fset: l.fset}, plan: &Plan{Fset: l.fset, Broken: make(map[string]error)}, seen: make(map[string]bool)}
-	if len(pkgs) > 0 {
-		if p.configs, err = loadConfigs(p.report, rootsOf(sel.Dir, pkgs)); err != nil {
-			return nil, err
-		}
+	if p.configs, err = loadConfigs(p.report, rootsOf(sel.Dir, pkgs)); err != nil {
+		return nil, err
 	}
 	if err := p.report.err(); err != nil {
 		return nil, err
@@ -281,7 +279,7 @@ func (p *planner) excluded(path string) {
 	}
 }
 
-var directiveLine = regexp.MustCompile(`(?m)^\s*//(monitor:(trace|package)|trace:(time|cpu|memory|closer))\b`)
+var directiveLine = regexp.MustCompile(`(?m)^\s*//(monitor:(trace|package)|` + legacyLike + `)\b`)
 
 func (p *planner) file(pkg *Package, scope *packageScope, f *sourceFile, info *types.Info) *File {
 	file := &File{Path: f.path, src: f.src, syntax: f.syntax, pkg: pkg, isTest: isTestFile(f.path)}
