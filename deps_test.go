@@ -55,6 +55,8 @@ var rules = []rule{
 		"it only stores"},
 	{"sink/sqlite/image", not(module+"/rewrite", module+"/runtime", module+"/sink", module+"/internal", module+"/cmd"),
 		"it knows SQLite's file format and nothing of calls"},
+	{"sink/sqlite/btree", only(),
+		"it knows SQLite's file format and nothing of calls"},
 	{"sink/autostart", not(module+"/rewrite", module+"/sink/archive", "github.com/parquet-go", "github.com/minio", "go.opentelemetry.io", "github.com/jackc"),
 		"it is linked into users' programs: what an archive takes is the tool's and the agent's business, and other stores are linked by who imports them"},
 	{"sink/archive", not(module+"/rewrite", module+"/cmd"),

@@ -30,12 +30,11 @@ const admitWait = 2 * time.Second
 // a connection and a goroutine of its own, so that no commit waits for it. It
 // never waits for readers or writers: what it cannot move now it moves later.
 type checkpointer struct {
-	writer *sql.Conn // its pages are counted
-	db     *sql.DB
-	conn   *sql.Conn
-	bound  int64
-	wake   chan struct{}
-	done   chan struct{}
+	db    *sql.DB
+	conn  *sql.Conn
+	bound int64
+	wake  chan struct{}
+	done  chan struct{}
 
 	since  atomic.Int64 // pages written since the latest look at the log
 	frames atomic.Int64 // in the log at that look
@@ -46,8 +45,8 @@ type checkpointer struct {
 
 // newCheckpointer starts it. size is that of the Retention: the log stays below a
 // quarter of it.
-func newCheckpointer(writer *sql.Conn, path string, size int64) (*checkpointer, error) {
-	c := &checkpointer{writer: writer, bound: boundLog, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func newCheckpointer(path string, size int64) (*checkpointer, error) {
+	c := &checkpointer{bound: boundLog, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	if size > 0 {
 		c.bound = min(c.bound, max(size/4/pageSize, 2*leastLog))
 	}
@@ -83,13 +82,13 @@ func (c *checkpointer) adapt(moved int64) {
 	c.enough.Store(min(max(enough, leastLog), mostLog))
 }
 
-// written counts what a commit has added to the log.
-func (c *checkpointer) written() {
+// written counts what a connection has added to the log since it was counted last.
+func (c *checkpointer) written(writer *sql.Conn) {
 	if c == nil {
 		return // Open is not done
 	}
 	pages := 0
-	c.writer.Raw(func(conn any) (err error) {
+	writer.Raw(func(conn any) (err error) {
 		pages, _, err = conn.(sqlite.DBStatus).Status(sqlite.DBStatusCacheWrite, true)
 		return err
 	})

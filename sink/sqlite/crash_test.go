@@ -49,6 +49,8 @@ func TestMain(m *testing.M) {
 		runShop()
 	case os.Getenv("MONITORGEN_TEST_DRAIN") != "":
 		runDrainer(os.Getenv("MONITORGEN_TEST_DRAIN"))
+	case os.Getenv("MONITORGEN_TEST_GRAFT") != "":
+		runGraft(os.Getenv("MONITORGEN_TEST_GRAFT"))
 	default:
 		os.Exit(m.Run())
 	}

@@ -26,8 +26,12 @@ type Archiver interface {
 	Archive(ctx context.Context, p Expired) error
 }
 
-// Sizes of one step, some 10 ms of work.
-const expireRows = 10_000
+// Sizes of one step, some 10 ms of work. What is left of a table goes as a whole when
+// it is not larger than dropBytes: its pages need not be looked into then.
+const (
+	expireRows = 10_000
+	dropBytes  = 12 << 20
+)
 
 // expiry is the work on what has expired, a step at a time.
 type expiry struct {
@@ -183,34 +187,60 @@ func (e *expiry) takeOut(ctx context.Context, p Partition) error {
 }
 
 // empty takes out a part of an expired partition: first the indexes, one at a
-// time, then the rows, and then what is left of the table. At once, a
-// large partition would keep others from writing, and all its pages, which are
-// overwritten with zeros, would be in the log.
+// time, then rows, and then what is left of the table. At once, a large partition
+// would keep others from writing, and all its pages, which are overwritten with
+// zeros, would be in the log.
 func (e *expiry) empty(ctx context.Context, number int64) error {
 	table := tableName(number)
 	return e.store.transaction(ctx, func() error {
 		var index string
-		err := e.store.conn.QueryRowContext(ctx, `SELECT ifnull(min(name), '') FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?`, table).Scan(&index)
+		var left int64
+		err := e.store.conn.QueryRowContext(ctx, `SELECT ifnull((SELECT min(name) FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?), ''),
+			rows FROM monitor_partitions WHERE number = ?`, table, number).Scan(&index, &left)
 		if err != nil {
 			return err
 		}
 		if index != "" {
 			return e.store.exec(ctx, "DROP INDEX "+index)
 		}
-		result, err := e.store.conn.ExecContext(ctx, fmt.Sprintf(`DELETE FROM %s WHERE id <=
-			(SELECT max(id) FROM (SELECT id FROM %[1]s ORDER BY id LIMIT %d))`, table, expireRows))
+		atOnce, err := e.rowsToDrop(ctx)
 		if err != nil {
 			return err
 		}
-		rows, err := result.RowsAffected()
-		if err != nil {
-			return err
+		if left > atOnce {
+			return e.deleteSome(ctx, number)
 		}
-		e.gone.Rows += rows
-		if rows == expireRows {
-			return nil
-		}
+		e.gone.Rows += left
 		e.gone.Partitions++
 		return e.store.exec(ctx, "DROP TABLE "+table, fmt.Sprintf("DELETE FROM monitor_partitions WHERE number = %d", number))
 	})
+}
+
+// rowsToDrop is how many rows a table may have to go as a whole, by what a row takes
+// in the file, all that is kept with it included.
+func (e *expiry) rowsToDrop(ctx context.Context) (int64, error) {
+	used, _, err := e.store.sizes(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var rows int64
+	if err := e.store.conn.QueryRowContext(ctx, "SELECT sum(rows) FROM monitor_partitions").Scan(&rows); err != nil {
+		return 0, err
+	}
+	return max(dropBytes/max(used/max(rows, 1), 1), expireRows), nil
+}
+
+// deleteSome takes out some rows of a large partition.
+func (e *expiry) deleteSome(ctx context.Context, number int64) error {
+	result, err := e.store.conn.ExecContext(ctx, fmt.Sprintf(`DELETE FROM %s WHERE id <=
+		(SELECT max(id) FROM (SELECT id FROM %[1]s ORDER BY id LIMIT %d))`, tableName(number), expireRows))
+	if err != nil {
+		return err
+	}
+	rows, err := result.RowsAffected()
+	if err != nil {
+		return err
+	}
+	e.gone.Rows += rows
+	return e.store.exec(ctx, fmt.Sprintf("UPDATE monitor_partitions SET rows = rows - %d WHERE number = %d", max(rows, expireRows), number))
 }

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,7 +15,8 @@ import (
 // index is one that a closed partition has. Those that the open one has too are
 // copied into it with the rows: their entries go to the end of the index or close
 // to it, which costs a tenth of a row. By function they would go everywhere: that
-// costs half as much as the row and, in small batches, a page for each function.
+// costs half as much as the row and, in small batches, a page for each function. They
+// are put in order when the partition is closed (graft.go).
 type index struct {
 	name string // the end of its name
 	on   string
@@ -73,36 +76,54 @@ func (s *Store) addLiveIndexes(ctx context.Context, number int64) error {
 // indexNext makes one index that a closed partition lacks, also one that a
 // process before us closed; more says that there may be another.
 func (s *Store) indexNext(ctx context.Context) (more bool, err error) {
-	var number int64
-	query := `SELECT ifnull(max(number), 0) FROM monitor_partitions
-		WHERE NOT indexed AND NOT expired AND number < (SELECT max(number) FROM monitor_partitions)`
-	if err := s.conn.QueryRowContext(ctx, query).Scan(&number); err != nil {
-		return false, fmt.Errorf("%s: index a partition: %w", s.path, err)
-	}
-	if number == 0 {
+	var number, rows int64
+	query := `SELECT number, rows FROM monitor_partitions
+		WHERE NOT indexed AND NOT expired AND number < (SELECT max(number) FROM monitor_partitions) ORDER BY number DESC LIMIT 1`
+	err = s.conn.QueryRowContext(ctx, query).Scan(&number, &rows)
+	if errors.Is(err, sql.ErrNoRows) {
 		s.unindexed = false
 		return false, nil
 	}
-	if err := s.transaction(ctx, func() error { return s.index(ctx, tableName(number), number) }); err != nil {
+	if err == nil {
+		err = s.index(ctx, number, rows)
+	}
+	if err != nil {
 		return false, fmt.Errorf("%s: index %s: %w", s.path, tableName(number), err)
 	}
 	return true, nil
 }
 
-// index makes the first index that is missing, and with the last one the
-// partition is indexed.
-func (s *Store) index(ctx context.Context, table string, number int64) error {
+// index makes the first index that a closed partition lacks, and with the last one it
+// is indexed. Only in files of earlier versions those are missing that come with rows.
+func (s *Store) index(ctx context.Context, number, rows int64) error {
+	table := tableName(number)
 	for i := range indexes {
-		var there bool
-		err := s.conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?)", indexes[i].of(table)).Scan(&there)
+		there, err := s.hasIndex(ctx, indexes[i].of(table))
 		if err != nil {
 			return err
 		}
-		if !there {
-			if err := s.exec(ctx, "CREATE INDEX "+indexes[i].definition(table)); err != nil || i < len(indexes)-1 {
+		switch {
+		case there:
+		case indexes[i].live != nil:
+			return s.transaction(ctx, func() error { return s.exec(ctx, "CREATE INDEX IF NOT EXISTS "+indexes[i].definition(table)) })
+		default:
+			entries, err := s.entriesOf(ctx, number, rows)
+			if err != nil {
 				return err
 			}
+			err = s.graftIndex(ctx, number, &indexes[i], entries)
+			if err == nil {
+				s.forget(number)
+			}
+			return err
 		}
 	}
-	return s.exec(ctx, fmt.Sprintf("UPDATE monitor_partitions SET indexed = 1 WHERE number = %d", number))
+	return s.transaction(ctx, func() error {
+		return s.exec(ctx, fmt.Sprintf("UPDATE monitor_partitions SET indexed = 1 WHERE number = %d", number))
+	})
+}
+
+func (s *Store) hasIndex(ctx context.Context, name string) (there bool, err error) {
+	err = s.conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?)", name).Scan(&there)
+	return there, err
 }

@@ -12,8 +12,8 @@ var _ sink.Maintainer = (*Store)(nil)
 
 // Maintain does a part of what is due besides writing, and reports whether more
 // is: it indexes partitions that were closed, and applies the Retention, for the
-// first time a minute after Open. A part takes some 10 ms, the index of a full
-// partition a hundred. Retention that fails is tried again a minute later, then
+// first time a minute after Open. A part takes some 10 ms, or what it
+// takes to read a partition that others wrote. Retention that fails is tried again a minute later, then
 // less and less often, down to once an hour.
 func (s *Store) Maintain(ctx context.Context) (more bool, err error) {
 	if !s.unindexed && !s.expiry.isDue() {

@@ -51,9 +51,10 @@ type Store struct {
 	log       *checkpointer
 	expiry    expiry
 	partition partition
-	shown     int   // partitions in the view calls
-	unindexed bool  // a closed partition may lack its indexes
-	perTable  int64 // rows of a partition; partitionRows but in tests
+	shown     int       // partitions in the view calls
+	unindexed bool      // a closed partition may lack its indexes
+	noted     [2]*noted // of the newest partition, and of the one before
+	perTable  int64     // rows of a partition; partitionRows but in tests
 }
 
 var _ sink.Store = (*Store)(nil)
@@ -199,7 +200,7 @@ func (s *Store) start(ctx context.Context) error {
 	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM monitor_partitions WHERE NOT expired").Scan(&s.shown); err != nil {
 		return fmt.Errorf("open database %s: %w", s.path, err)
 	}
-	if s.log, err = newCheckpointer(conn, s.path, s.options.Retention.Size); err != nil {
+	if s.log, err = newCheckpointer(s.path, s.options.Retention.Size); err != nil {
 		return fmt.Errorf("open database %s: %w", s.path, err)
 	}
 	return s.findPartition(ctx)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -329,4 +330,28 @@ func TestClockIsSetBack(t *testing.T) {
 	db := reader(t, s.path)
 	wantRows(t, db, "SELECT count(*) FROM calls WHERE data = '[1]'", []string{"0"})
 	wantRows(t, db, "SELECT count(*) FROM calls WHERE data = '[2]'", []string{"250"})
+}
+
+// A partition that is too large to go at once loses rows first.
+func TestLargePartitionGoes(t *testing.T) {
+	s := newService(t, Options{Retention: Retention{Age: time.Hour}})
+	for range 3 {
+		s.write(2*expireRows/3+1, `["`+strings.Repeat("a value of some length ", 50)+`"]`)
+	}
+	s.now = s.now.Add(3 * time.Hour)
+	s.write(1, "[]")
+	steps := 0
+	for more := true; more; steps++ {
+		var err error
+		if more, err = s.Maintain(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db := reader(t, s.path)
+	wantRows(t, db, "SELECT count(*) FROM calls", []string{"1"})
+	wantRows(t, db, "SELECT number, rows FROM monitor_partitions", []string{"2", "1"})
+	wantRows(t, db, "PRAGMA integrity_check", []string{"ok"})
+	if want := int64(3 * (2*expireRows/3 + 1)); s.expiry.gone.Rows != want || s.expiry.gone.Partitions != 1 {
+		t.Errorf("gone: %+v, want %d rows", s.expiry.gone, want)
+	}
 }

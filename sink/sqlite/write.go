@@ -89,6 +89,7 @@ func (s *Store) writeRows(ctx context.Context, b *sink.Batch) (committed func(),
 	return func() {
 		settled()
 		maps.Copy(s.functions, learned)
+		s.note(int64(b.Run), b.Calls, ids)
 	}, nil
 }
 
@@ -119,7 +120,7 @@ func (s *Store) transaction(ctx context.Context, do func() error) error {
 		s.conn.ExecContext(ctx, "ROLLBACK")
 		return err
 	}
-	s.log.written()
+	s.log.written(s.conn)
 	return nil
 }
 

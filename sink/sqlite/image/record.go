@@ -64,8 +64,8 @@ func (r *Record) headerSize() int {
 	return n
 }
 
-// appendTo appends the record as it is stored.
-func (r *Record) appendTo(b []byte) []byte {
+// AppendTo appends the record as it is stored.
+func (r *Record) AppendTo(b []byte) []byte {
 	b = appendVarint(b, uint64(r.headerSize()))
 	b = append(b, r.header...)
 	return append(b, r.body...)

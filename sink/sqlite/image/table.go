@@ -65,7 +65,7 @@ func (t *Table) define(objects []Definition) {
 		}
 		r.Int(int64(root))
 		r.Text(object.Create)
-		cell := r.appendTo(appendVarint(appendVarint(nil, uint64(r.size())), uint64(i+1)))
+		cell := r.AppendTo(appendVarint(appendVarint(nil, uint64(r.size())), uint64(i+1)))
 		content -= len(cell)
 		copy(page[content:], cell)
 		binary.BigEndian.PutUint16(page[fileHeader+leafHeader+2*i:], uint16(content))

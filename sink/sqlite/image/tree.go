@@ -90,9 +90,9 @@ func (t *tree) append(key int64, r *Record) {
 	t.content -= cell
 	switch {
 	case local == size:
-		r.appendTo(t.beginCell(size, key))
+		r.AppendTo(t.beginCell(size, key))
 	default:
-		record := r.appendTo(make([]byte, 0, size))
+		record := r.AppendTo(make([]byte, 0, size))
 		first := t.table.overflow(record[local:]) // may move the file: the cell comes after it
 		b := append(t.beginCell(size, key), record[:local]...)
 		binary.BigEndian.AppendUint32(b, uint32(first))
