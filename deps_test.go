@@ -39,6 +39,8 @@ var rules = []rule{
 		"it is linked into users' programs that ask for it, with as little as it takes"},
 	{"sink/postgres", not(module+"/rewrite", module+"/cmd", module+"/sink/sqlite", "modernc.org", "go.opentelemetry.io"),
 		"it is linked into users' programs that ask for it: pgx by its own interface, and no other store"},
+	{"sink/clickhouse", not(module+"/rewrite", module+"/cmd", module+"/sink/sqlite", "modernc.org", "database/sql", "go.opentelemetry.io", "github.com/jackc", "github.com/ClickHouse"),
+		"it is linked into users' programs that ask for it: HTTP, and no driver"},
 	{"rewrite", not(module+"/runtime", module+"/sink", "modernc.org", "database/sql"),
 		"it makes text; what the text needs is the user's build's business"},
 	{"sink/spool", not(module+"/rewrite", module+"/runtime", "modernc.org", "database/sql"),

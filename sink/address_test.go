@@ -38,7 +38,7 @@ func TestOpenStoreErrors(t *testing.T) {
 		{"me:" + canary + "@host", "a store is named by a URL"},
 		{"://me:" + canary, "a store is named by a URL"},
 		{"postgres://me:canary%zz@host", "a store is named by a URL"},
-		{"oracle://me:" + canary + "@host/x", "oracle://host/x: no store for oracle://; there are otlp+http://"},
+		{"oracle://me:" + canary + "@host/x", "oracle://host/x: no store for oracle://; there are clickhouse://, otlp+http://"},
 		{"known://me:" + canary + "@host/x", "not ***"},
 	} {
 		_, err := sink.OpenStores(c.url)

@@ -32,6 +32,7 @@ func Register(scheme string, open func(*Address) (Store, error)) {
 var storePackages = map[string]string{
 	"otlp+http": "sink/otlp", "otlp+https": "sink/otlp",
 	"postgres": "sink/postgres", "postgresql": "sink/postgres",
+	"clickhouse": "sink/clickhouse",
 }
 
 // OpenStore returns the Store that a URL names. It does not wait for the engine:

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/monitorgen/monitorgen/sink"
+	_ "github.com/monitorgen/monitorgen/sink/clickhouse"
 	_ "github.com/monitorgen/monitorgen/sink/otlp"
 	_ "github.com/monitorgen/monitorgen/sink/postgres"
 )

@@ -5,6 +5,7 @@ package main
 import (
 	"compress/gzip"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/monitorgen/monitorgen/internal/chserver"
 	"github.com/monitorgen/monitorgen/internal/pgserver"
 )
 
@@ -38,6 +40,39 @@ func (p postgres) count(ctx context.Context) (calls, failed, again int64, exact 
 	defer conn.Close(ctx)
 	err = conn.QueryRow(ctx, `SELECT count(DISTINCT (run_id, call_id)), count(DISTINCT (run_id, call_id)) FILTER (WHERE status = 'ERR'),
 		count(*) - count(DISTINCT (run_id, call_id)) FROM process_trace`).Scan(&calls, &failed, &again)
+	return calls, failed, again, true, err
+}
+
+// clickhouse is a ClickHouse engine of this host.
+type clickhouse struct {
+	*chserver.Server
+	is string
+}
+
+func startClickHouse(ctx context.Context, dir string) (engine, error) {
+	server, err := chserver.New(ctx, dir, "not a secret")
+	if err != nil {
+		return nil, err
+	}
+	return clickhouse{server, "ClickHouse"}, nil
+}
+
+// startEmbedded starts a current engine where npm has brought its library.
+func startEmbedded(ctx context.Context, dir string) (engine, error) {
+	server, err := chserver.NewEmbedded(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	return clickhouse{server, "chdb"}, nil
+}
+
+func (c clickhouse) name() string { return c.is }
+
+func (c clickhouse) count(ctx context.Context) (calls, failed, again int64, exact bool, err error) {
+	text, err := c.Query(ctx, `SELECT uniqExact(run_id, call_id), uniqExactIf((run_id, call_id), status = 'ERR'), count() - uniqExact(run_id, call_id) FROM process_trace`)
+	if err == nil {
+		_, err = fmt.Sscan(text, &calls, &failed, &again)
+	}
 	return calls, failed, again, true, err
 }
 

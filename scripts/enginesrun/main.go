@@ -22,7 +22,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/monitorgen/monitorgen/internal/chserver"
 	"github.com/monitorgen/monitorgen/internal/pgserver"
+	_ "github.com/monitorgen/monitorgen/sink/clickhouse"
 	_ "github.com/monitorgen/monitorgen/sink/otlp"
 	_ "github.com/monitorgen/monitorgen/sink/postgres"
 )
@@ -42,7 +44,7 @@ func main() {
 		*calls, *down = 20_000, 3*time.Second
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code, err := test(ctx, *calls, *down)
+	code, err := test(ctx, *calls, *down, *short)
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "engines: %v\n", err)
@@ -52,7 +54,7 @@ func main() {
 }
 
 // test sends calls to every engine that this host has.
-func test(ctx context.Context, calls int, down time.Duration) (code int, err error) {
+func test(ctx context.Context, calls int, down time.Duration, short bool) (code int, err error) {
 	work, err := os.MkdirTemp("", "monitorgen-engines-")
 	if err != nil {
 		return 0, err
@@ -66,13 +68,18 @@ func test(ctx context.Context, calls int, down time.Duration) (code int, err err
 		return 0, fmt.Errorf("build the victim: %w", err)
 	}
 	fmt.Printf("%-12s %-28s %9s %9s %9s %9s %6s %8s %9s\n", "engine", "version", "sent", "killed at", "found", "errors", "twice", "breaker", "rows/s")
-	for _, start := range []func(context.Context, string) (engine, error){startReceiver, startPostgres} {
+	if !short {
+		if err := chserver.Install(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	for _, start := range []func(context.Context, string) (engine, error){startReceiver, startPostgres, startClickHouse, startEmbedded} {
 		dir, err := os.MkdirTemp(work, "engine-")
 		if err != nil {
 			return 0, err
 		}
 		e, err := start(ctx, dir)
-		if errors.Is(err, pgserver.ErrNone) {
+		if errors.Is(err, pgserver.ErrNone) || errors.Is(err, chserver.ErrNone) {
 			fmt.Println("skipped:", err)
 			continue
 		}
