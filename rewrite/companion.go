@@ -7,6 +7,7 @@ import (
 	"go/format"
 	"go/token"
 	"go/types"
+	"go/version"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -319,7 +320,7 @@ func (c *companion) text() ([]byte, error) {
 	}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%s\n\n", companionHeader)
-	if line := c.files[0].constraintLine(); line != "" {
+	if line := c.constraintLine(); line != "" {
 		fmt.Fprintf(&out, "%s\n\n", line)
 	}
 	fmt.Fprintf(&out, "package %s\n\n", c.plan.Name)
@@ -411,6 +412,44 @@ func (f *File) constraintLine() string {
 		}
 	}
 	return ""
+}
+
+// constraintLine returns the companion's //go:build line, or "". In place it is
+// that of its files, which all have the same. An overlay is made for one build, in
+// which all lines hold; but such a line also decides which Go a file is written
+// in, and what is newer than the module has to be so here, too.
+func (c *companion) constraintLine() string {
+	if c.form == inPlace {
+		return c.files[0].constraintLine()
+	}
+	newest := ""
+	for _, f := range c.files {
+		if v := f.goVersion(); version.Compare(v, newest) > 0 {
+			newest = v
+		}
+	}
+	if version.Compare(newest, "go"+c.plan.GoVersion) <= 0 {
+		return ""
+	}
+	return "//go:build " + newest
+}
+
+// oldestFileVersion is the Go that a file is written in whose line asks for an
+// older one.
+const oldestFileVersion = "go1.21"
+
+// goVersion returns the version of Go that the file's //go:build line makes its
+// language, or "".
+func (f *File) goVersion() string {
+	expr, err := constraint.Parse(f.constraintLine())
+	if err != nil {
+		return ""
+	}
+	v := constraint.GoVersion(expr)
+	if v != "" && version.Compare(v, oldestFileVersion) < 0 {
+		return oldestFileVersion
+	}
+	return v
 }
 
 // Writing of statements.
