@@ -34,19 +34,17 @@ type showing struct {
 // among the open ones whatever becomes of the process. For generated code, last
 // of what it does with what Enter returned.
 //
-//go:norace
-func (e *Encoder) Entered() {
-	if g := e.owner; g.showing.slot != nil {
-		g.show()
-	}
-}
-
-// show copies the innermost call into the slot.
+// It copies the innermost call into the slot. It is not inlined: there is a
+// call of it in every recorded function.
 //
 //go:norace
 //go:noinline
-func (g *goroutine) show() {
+func (e *Encoder) Entered() {
+	g := e.owner
 	s := &g.showing
+	if s.slot == nil {
+		return
+	}
 	n := len(g.frames)
 	f := &g.frames[n-1]
 	args, cut := g.encoder.n-f.start-wire.CallHeaderSize, uint64(0)

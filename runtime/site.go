@@ -39,16 +39,26 @@ const (
 	siteArgs   = uint32(wire.LevelArgs)
 )
 
-// sites finds a site by its key: the slot of the lowest bits holds a chain.
+// sites finds a site by its key: the slot of some of its bits holds a chain.
 // Lookup sees the head of the chain alone, Define looks further.
 var sites [wire.BellWords]unsafe.Pointer // *Site, atomic
+
+// slotBits are the bits of a key that give its slot, left where they are the
+// offset of the slot's word: what Off need not compute, the compiler need not
+// weigh, see there.
+const slotBits = (wire.BellWords - 1) * wordSize
+
+const wordSize = 4
+
+//go:norace
+func slotOf(key uint64) uint64 { return key & slotBits / wordSize }
 
 // Lookup returns the site of a key, or nil: then Define knows it or makes it.
 // For generated code.
 //
 //go:norace
 func Lookup(key uint64) *Site {
-	s := (*Site)(atomic.LoadPointer(&sites[key%uint64(len(sites))]))
+	s := (*Site)(atomic.LoadPointer(&sites[slotOf(key)]))
 	if s == nil || s.key != key {
 		return nil
 	}
@@ -66,21 +76,19 @@ var (
 // Off tells whether the site of a key is off for certain: one that has not been
 // defined is not, nor need be one that shares its slot. Small enough for the
 // compiler to put it into the user's function together with the call that
-// follows. For generated code.
+// follows, if that has no more than five arguments (testdata/script/size.txtar).
+// For generated code.
 //
 //go:norace
-func Off(key uint64) bool { return atomic.LoadUint32(offWord(key)) != 0 }
-
-//go:norace
-func offWord(key uint64) *uint32 {
-	return (*uint32)(unsafe.Add(offWords, key%uint64(len(sites))*4))
+func Off(key uint64) bool {
+	return atomic.LoadUint32((*uint32)(unsafe.Add(offWords, key&slotBits))) != 0
 }
 
 // find looks through a whole chain.
 //
 //go:norace
 func find(key uint64) *Site {
-	s := (*Site)(atomic.LoadPointer(&sites[key%uint64(len(sites))]))
+	s := (*Site)(atomic.LoadPointer(&sites[slotOf(key)]))
 	for s != nil && s.key != key {
 		s = s.next
 	}
@@ -120,7 +128,7 @@ func (s *Site) turn(state uint32) {
 //
 //go:norace
 func (s *Site) link() {
-	slot := s.key % uint64(len(sites))
+	slot := slotOf(s.key)
 	s.next = (*Site)(sites[slot])
 	atomic.StoreUint32(offWord(slot), 0)
 	atomic.StorePointer(&sites[slot], unsafe.Pointer(s))
@@ -131,7 +139,8 @@ func (s *Site) link() {
 //
 //go:norace
 func noteOff(key uint64) {
-	first := (*Site)(sites[key%uint64(len(sites))])
+	slot := slotOf(key)
+	first := (*Site)(sites[slot])
 	off := uint32(0)
 	if first != nil && !polls() {
 		off = 1
@@ -141,5 +150,10 @@ func noteOff(key uint64) {
 			off = 0
 		}
 	}
-	atomic.StoreUint32(offWord(key), off)
+	atomic.StoreUint32(offWord(slot), off)
 }
+
+// offWord is the word of a slot.
+//
+//go:norace
+func offWord(slot uint64) *uint32 { return (*uint32)(unsafe.Add(offWords, slot*wordSize)) }
