@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/monitorgen/monitorgen/sink/spool"
 )
@@ -37,8 +38,8 @@ func (r *drain) store(ctx context.Context, next func(*spool.Run, *spool.Record) 
 			return err
 		}
 	}
-	for {
-		more, err := r.storeBatch(ctx, next)
+	for n := 0; ; n++ {
+		more, err := r.storeBatch(ctx, next, r.drainer.pace.limit(n, r.drainer.options.BatchSize))
 		if err != nil || !more {
 			return err
 		}
@@ -99,11 +100,11 @@ func (d *Drainer) forwardsTo() string {
 	return ""
 }
 
-// storeBatch stores one batch; more says that there is another.
-func (r *drain) storeBatch(ctx context.Context, next func(*spool.Run, *spool.Record) error) (more bool, err error) {
+// storeBatch stores one batch of so many calls at most; more says that there is another.
+func (r *drain) storeBatch(ctx context.Context, next func(*spool.Run, *spool.Record) error, most int) (more bool, err error) {
 	b := &r.drainer.batch
 	b.reset(r.id)
-	counts, more, stop := r.fill(b, next)
+	counts, more, stop := r.fill(b, next, most)
 	if f, ok := r.askIdle(); ok {
 		b.Figures = append(b.Figures, f)
 	}
@@ -111,10 +112,12 @@ func (r *drain) storeBatch(ctx context.Context, next func(*spool.Run, *spool.Rec
 	b.Quarantined = r.quarantined
 	b.Bytes = r.run.BytesRead() - r.stored
 	if !b.empty() || r.drainer.store.closedAgain() {
+		began := time.Now()
 		if err := r.drainer.store.Write(ctx, b); err != nil {
 			r.letGo()
 			return false, err
 		}
+		r.drainer.pace.took(int(counts.Calls), time.Since(began))
 		counts.Bytes, counts.Quarantined = b.Bytes, b.Quarantined
 		r.stored, r.quarantined = r.run.BytesRead(), 0
 		r.drainer.count(r.session, counts)
@@ -136,10 +139,10 @@ func (r *drain) storeBatch(ctx context.Context, next func(*spool.Run, *spool.Rec
 
 // fill reads records into the batch until it is full, or there is nothing more
 // to read, or something stops it.
-func (r *drain) fill(b *Batch, next func(*spool.Run, *spool.Record) error) (counts Counts, full bool, stop error) {
+func (r *drain) fill(b *Batch, next func(*spool.Run, *spool.Record) error, most int) (counts Counts, full bool, stop error) {
 	var record spool.Record
 	text := 0
-	for len(b.Calls) < r.drainer.options.BatchSize && text < maxBatchText {
+	for len(b.Calls) < most && text < maxBatchText {
 		err := next(r.run, &record)
 		if errors.Is(err, io.EOF) {
 			return counts, false, nil

@@ -67,6 +67,7 @@ type Drainer struct {
 	runs  map[place]*drain
 	seen  map[string]bool // runs that are counted
 	batch Batch           // the memory of the batch at work
+	pace  *pace
 
 	mu    sync.Mutex
 	stats Stats
@@ -94,6 +95,7 @@ func NewDrainer(o DrainerOptions) *Drainer {
 	d.complain = newComplaints(o.Logger)
 	d.health.init(o.Spool)
 	d.store = guard(o.Store, o.Breaker, d.breakerChanged)
+	d.pace = newPace(o.Store)
 	d.stats.Sessions = map[string]Counts{}
 	return d
 }

@@ -33,6 +33,7 @@ type sinkBench struct {
 	rows   int
 	batch  int
 	window int // rows that are kept, where rows go
+	commit int // rows of a batch at 100,000 a second
 }
 
 func runSink(ctx context.Context, args []string) error {
@@ -41,6 +42,7 @@ func runSink(ctx context.Context, args []string) error {
 	rounds := fs.Int("rounds", 3, "pairs of each kind")
 	span := fs.Duration("span", 20*time.Second, "of the run at 100,000 rows a second")
 	fs.IntVar(&b.rows, "rows", 3_000_000, "rows of each run")
+	fs.IntVar(&b.commit, "commit", 2_500, "rows of each batch of the run at 100,000 rows a second: about what a drainer makes of sink.Paced")
 	fs.StringVar(&b.dir, "dir", "", "folder of the files, on the file system that is measured; a temporary one if not named")
 	fs.Parse(args)
 	b.batch, b.window = sink.DefaultBatchSize, b.rows/3
@@ -175,8 +177,11 @@ func (b *sinkBench) write(ctx context.Context, path string, o sqlite.Options, ma
 	return c, nil
 }
 
-// paced writes 100,000 rows a second in batches of a tenth of a second while a
-// reader asks for what a dashboard shows, and prints how long the commits took.
+// pacedRate is how many rows a second paced writes.
+const pacedRate = 100_000
+
+// paced writes so many rows a second while a reader asks for what a dashboard shows,
+// and prints how long the commits took.
 func (b *sinkBench) paced(ctx context.Context, span time.Duration) error {
 	rows := newRows()
 	path := filepath.Join(b.dir, "paced.db")
@@ -195,14 +200,16 @@ func (b *sinkBench) paced(ctx context.Context, span time.Duration) error {
 	read := make(chan error, 1)
 	go func() { read <- readAlong(reading, path) }()
 	var commits, parts []time.Duration
-	tick := time.NewTicker(100 * time.Millisecond)
+	every := time.Second * time.Duration(b.commit) / pacedRate
+	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for began := time.Now(); time.Since(began) < span && err == nil; {
+	began := time.Now()
+	for time.Since(began) < span && err == nil {
 		<-tick.C
 		start := time.Now()
-		err = store.Write(ctx, rows.batch(10_000))
+		err = store.Write(ctx, rows.batch(b.commit))
 		commits = append(commits, time.Since(start))
-		for more := true; more && err == nil && time.Since(start) < 100*time.Millisecond; {
+		for more := true; more && err == nil && time.Since(start) < every; {
 			part := time.Now()
 			more, err = store.Maintain(ctx)
 			parts = append(parts, time.Since(part))
@@ -212,8 +219,8 @@ func (b *sinkBench) paced(ctx context.Context, span time.Duration) error {
 	if err := errors.Join(err, <-read); err != nil {
 		return err
 	}
-	fmt.Printf("100,000 rows/s, a reader: commits p50 %s, p99 %s, longest %s (goal p99 20ms) of %d; between them the longest part of maintenance %s\n",
-		quantile(commits, 0.5), quantile(commits, 0.99), quantile(commits, 1), len(commits), quantile(parts, 1))
+	fmt.Printf("%.0f rows/s (of %d), a reader: commits of %d p50 %s, p99 %s, longest %s (goal p99 20ms) of %d; between them the longest part of maintenance %s\n",
+		float64(len(commits)*b.commit)/time.Since(began).Seconds(), pacedRate, b.commit, quantile(commits, 0.5), quantile(commits, 0.99), quantile(commits, 1), len(commits), quantile(parts, 1))
 	return nil
 }
 

@@ -58,6 +58,7 @@ type Keeper struct {
 var (
 	_ sink.Store      = (*Keeper)(nil)
 	_ sink.Maintainer = (*Keeper)(nil)
+	_ sink.Paced      = (*Keeper)(nil)
 )
 
 // Keep opens the database at path as OpenWith does, and keeps it open. It fails
@@ -313,6 +314,9 @@ func (k *Keeper) Maintain(ctx context.Context) (more bool, err error) {
 	})
 	return more && err == nil, err
 }
+
+// Pace is Store.Pace.
+func (k *Keeper) Pace() time.Duration { return pace }
 
 // Close closes the database.
 func (k *Keeper) Close() error {

@@ -8,7 +8,16 @@ import (
 	"github.com/monitorgen/monitorgen/sink"
 )
 
-var _ sink.Maintainer = (*Store)(nil)
+var (
+	_ sink.Maintainer = (*Store)(nil)
+	_ sink.Paced      = (*Store)(nil)
+)
+
+// pace is how long a batch should take. Nobody else can write meanwhile.
+const pace = 10 * time.Millisecond
+
+// Pace makes Store a sink.Paced.
+func (s *Store) Pace() time.Duration { return pace }
 
 // Maintain does a part of what is due besides writing, and reports whether more
 // is: it indexes partitions that were closed, and applies the Retention, for the
