@@ -159,26 +159,102 @@ func (h *Histogram) Append(b []byte) []byte {
 // Merge adds an encoded histogram. Bytes that are none give ErrDamaged, and may
 // have been added in part.
 func (h *Histogram) Merge(encoded []byte) error {
-	return read(encoded, h.add)
+	r := reader{rest: encoded}
+	for r.next() {
+		h.add(r.bucket, r.count)
+		h.mergeBytes(&r)
+	}
+	return r.err
+}
+
+// mergeBytes adds the next buckets as far as gap and count are a byte each and there
+// is room for them, as nearly all are: a bucket takes some two nanoseconds.
+func (h *Histogram) mergeBytes(r *reader) {
+	b, at, total := r.rest, r.bucket-h.first, h.total
+	n := 0
+	for ; n+1 < len(b); n += 2 {
+		gap, count := b[n], b[n+1]
+		if gap == 0 || count == 0 || (gap|count) >= 0x80 || at+int(gap) >= len(h.counts) {
+			break
+		}
+		at += int(gap)
+		h.counts[at] += uint64(count)
+		total += uint64(count)
+	}
+	r.rest, r.bucket, h.total = b[n:], at+h.first, total
 }
 
 // Valid reports whether bytes are an encoded histogram.
-func Valid(encoded []byte) bool { return read(encoded, func(int, uint64) {}) == nil }
-
-// read calls do for every bucket and its count.
-func read(encoded []byte, do func(bucket int, count uint64)) error {
-	bucket := uint64(0)
-	for first := true; len(encoded) > 0; first = false {
-		gap, n := binary.Uvarint(encoded)
-		if n <= 0 || gap == 0 && !first {
-			return ErrDamaged
-		}
-		count, m := binary.Uvarint(encoded[n:])
-		if bucket += gap; m <= 0 || gap >= buckets || bucket >= buckets || count == 0 || count > maxCount {
-			return ErrDamaged
-		}
-		do(int(bucket), count)
-		encoded = encoded[n+m:]
+func Valid(encoded []byte) bool {
+	r := reader{rest: encoded}
+	for r.next() {
 	}
-	return nil
+	return r.err == nil
+}
+
+// AppendSum appends the encoded sum of two encoded histograms.
+func AppendSum(to, a, b []byte) ([]byte, error) {
+	x, y := reader{rest: a}, reader{rest: b}
+	inX, inY := x.next(), y.next()
+	for last := 0; inX || inY; {
+		bucket, count := x.bucket, x.count
+		takeX, takeY := inX && (!inY || x.bucket <= y.bucket), inY && (!inX || y.bucket <= x.bucket)
+		switch {
+		case takeX && takeY:
+			count += y.count
+		case takeY:
+			bucket, count = y.bucket, y.count
+		}
+		to = binary.AppendUvarint(to, uint64(bucket-last))
+		to = binary.AppendUvarint(to, count)
+		last = bucket
+		if takeX {
+			inX = x.next()
+		}
+		if takeY {
+			inY = y.next()
+		}
+	}
+	return to, errors.Join(x.err, y.err)
+}
+
+// reader reads an encoded histogram, a bucket after the other.
+type reader struct {
+	rest   []byte
+	begun  bool
+	bucket int
+	count  uint64
+	err    error // ErrDamaged
+}
+
+// next reports whether there is another bucket.
+func (r *reader) next() bool {
+	b := r.rest
+	if len(b) == 0 {
+		return false
+	}
+	var gap, count uint64
+	if len(b) > 1 && b[0]|b[1] < 0x80 { // nearly always
+		gap, count, r.rest = uint64(b[0]), uint64(b[1]), b[2:]
+	} else {
+		n, m := 0, 0
+		if gap, n = binary.Uvarint(b); n > 0 {
+			count, m = binary.Uvarint(b[n:])
+		}
+		if m <= 0 || gap >= buckets {
+			return r.damaged()
+		}
+		r.rest = b[n+m:]
+	}
+	bucket := r.bucket + int(gap)
+	if gap == 0 && r.begun || bucket >= buckets || count == 0 || count > maxCount {
+		return r.damaged()
+	}
+	r.begun, r.bucket, r.count = true, bucket, count
+	return true
+}
+
+func (r *reader) damaged() bool {
+	r.rest, r.err = nil, ErrDamaged
+	return false
 }

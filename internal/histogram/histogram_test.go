@@ -74,6 +74,12 @@ func TestEncodedTwiceIsTheSum(t *testing.T) {
 	if !bytes.Equal(merged.Append(nil), both.Append(nil)) || merged.Count() != 4_001 {
 		t.Errorf("%d counted, and other buckets than at once", merged.Count())
 	}
+	if sum, err := AppendSum([]byte("x"), a.Append(nil), b.Append(nil)); err != nil || !bytes.Equal(sum[1:], both.Append(nil)) {
+		t.Errorf("AppendSum gives other buckets than Merge: %v", err)
+	}
+	if sum, err := AppendSum(nil, nil, a.Append(nil)); err != nil || !bytes.Equal(sum, a.Append(nil)) {
+		t.Errorf("the sum with nothing: %v", err)
+	}
 	a.Add(&b)
 	if !bytes.Equal(a.Append(nil), both.Append(nil)) {
 		t.Error("Add gives other buckets than Merge")
@@ -108,6 +114,9 @@ func TestDamagedBytes(t *testing.T) {
 		if err := new(Histogram).Merge(b); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
+		if _, err := AppendSum(nil, b, []byte{5, 1}); !errors.Is(err, ErrDamaged) || Valid(b) {
+			t.Errorf("%s: a sum of it is taken: %v", name, err)
+		}
 	}
 }
 
@@ -124,6 +133,13 @@ func FuzzMerge(f *testing.F) {
 			return
 		}
 		encoded := h.Append(nil)
+		sum, err := AppendSum(nil, b, b)
+		if err != nil {
+			t.Errorf("%x: %v", b, err)
+		}
+		if err := new(Histogram).Merge(sum); h.Count() < maxCount/2 && err != nil {
+			t.Errorf("twice %x is %x: %v", b, sum, err)
+		}
 		if err := again.Merge(encoded); err != nil || again.Count() != h.Count() || again.Quantile(0.5) != h.Quantile(0.5) {
 			t.Errorf("%x encodes to %x, which reads as %d of %d (%v)", b, encoded, again.Count(), h.Count(), err)
 		}

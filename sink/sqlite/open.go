@@ -15,7 +15,6 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/monitorgen/monitorgen/internal/histogram"
 	"github.com/monitorgen/monitorgen/sink"
 	"github.com/monitorgen/monitorgen/sink/internal/owned"
 	"github.com/monitorgen/monitorgen/sink/sqlite/schema"
@@ -42,8 +41,7 @@ type Store struct {
 	conn      *sql.Conn // the one connection: all writing is in order
 	calls     inserter
 	rollups   *feed
-	merged    histogram.Histogram // memory of mergeHistograms
-	encoded   []byte              // and of what it returns
+	encoded   []byte // memory of what mergeHistograms returns
 	edges     *feed
 	functions map[[32]byte]int64 // ids by digest, of those that are committed
 	awaited   awaited

@@ -167,13 +167,16 @@ const mergeFunction = "monitor_merge"
 // mergeHistograms returns the sum of two encoded histograms. One that is
 // damaged counts as empty: what comes is worth more than what is lost already.
 func (s *Store) mergeHistograms(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-	sum := &s.merged
-	sum.Reset()
-	for _, arg := range args {
-		if encoded, ok := arg.([]byte); ok && histogram.Valid(encoded) {
-			sum.Merge(encoded)
+	there, _ := args[0].([]byte)
+	come, _ := args[1].([]byte)
+	var err error
+	if s.encoded, err = histogram.AppendSum(s.encoded[:0], there, come); err == nil {
+		return s.encoded, nil
+	}
+	for _, encoded := range [][]byte{come, there} {
+		if histogram.Valid(encoded) {
+			return encoded, nil
 		}
 	}
-	s.encoded = sum.Append(s.encoded[:0])
-	return s.encoded, nil
+	return []byte{}, nil
 }

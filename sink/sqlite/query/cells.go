@@ -42,10 +42,8 @@ func (d *DB) Cells(ctx context.Context, f Filter, step time.Duration, visit func
 		return false, d.fail("read runs", err)
 	}
 	step = max(step.Truncate(time.Second), time.Second)
-	if sel.rest.text == "" {
-		if rolled, err = d.hasRollups(ctx, step); err != nil {
-			return false, d.fail("read rollups", err)
-		}
+	if rolled, err = d.hasRollups(ctx, sel, step); err != nil {
+		return false, d.fail("read rollups", err)
 	}
 	if rolled {
 		err = d.rolledCells(ctx, sel, step, visit)
@@ -58,9 +56,9 @@ func (d *DB) Cells(ctx context.Context, f Filter, step time.Duration, visit func
 	return rolled, nil
 }
 
-// hasRollups reports whether there are rollups that steps can be made of.
-func (d *DB) hasRollups(ctx context.Context, step time.Duration) (bool, error) {
-	if step%fineRollup != 0 {
+// hasRollups reports whether there are rollups that answer a selection in such steps.
+func (d *DB) hasRollups(ctx context.Context, sel *selection, step time.Duration) (bool, error) {
+	if sel.rest.text != "" || step%fineRollup != 0 {
 		return false, nil
 	}
 	names, err := d.tables(ctx, "monitor_rollups_*")
@@ -166,7 +164,8 @@ func (d *DB) rolledCells(ctx context.Context, sel *selection, step time.Duration
 	return nil
 }
 
-func (d *DB) partCells(ctx context.Context, part rollupPart, sel *selection, step time.Duration, visit func(*Cell)) error {
+// rollupRows returns columns of the rollups of a part that the selection takes.
+func (d *DB) rollupRows(ctx context.Context, part rollupPart, sel *selection, columns string) (*sql.Rows, error) {
 	var where condition
 	where.and("start_s >= ? AND start_s < ?", part.from, part.to)
 	if sel.functions != nil {
@@ -175,7 +174,11 @@ func (d *DB) partCells(ctx context.Context, part rollupPart, sel *selection, ste
 	if sel.spans != nil {
 		where.and(runsText(sel.spans))
 	}
-	rows, err := d.db.QueryContext(ctx, "SELECT start_s, function_id, run_id, calls, errors, total_ns, max_ns, histogram FROM "+part.table+" WHERE "+where.text, where.args...)
+	return d.db.QueryContext(ctx, "SELECT "+columns+" FROM "+part.table+" WHERE "+where.text, where.args...)
+}
+
+func (d *DB) partCells(ctx context.Context, part rollupPart, sel *selection, step time.Duration, visit func(*Cell)) error {
+	rows, err := d.rollupRows(ctx, part, sel, "start_s, function_id, run_id, calls, errors, total_ns, max_ns, histogram")
 	if err != nil {
 		return err
 	}
