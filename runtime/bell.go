@@ -61,7 +61,7 @@ func hangBell() {
 	binary.LittleEndian.PutUint64(mem[wire.BellMagicAt:], wire.BellMagic)
 	words := unsafe.Pointer(&mem[wire.BellWordsAt])
 	for i := range ownWords {
-		*(*uint32)(unsafe.Add(words, i*4)) = ownWords[i]
+		*(*uint64)(unsafe.Add(words, i*wire.BellWordSize)) = ownWords[i]
 	}
 	bell.rung = (*uint32)(unsafe.Pointer(&mem[wire.BellRungAt]))
 	bell.id = strconv.Itoa(fd) + ":" + hex.EncodeToString(id[:])

@@ -206,6 +206,7 @@ func untilCount(t *testing.T, count func() uint64, want uint64) {
 func TestControlAtStart(t *testing.T) {
 	c := &controlled{t, t.TempDir()}
 	known, new := newKey(), newKey()
+	neighbour := known + monitor.KeyTurn // in the slot of one that is off
 	record(known, "", 1, nothing)
 	if _, err := control.Change(c.dir, func(s *control.Settings) {
 		s.Set(known, control.Setting{Level: control.Off})
@@ -217,9 +218,13 @@ func TestControlAtStart(t *testing.T) {
 	defer monitor.Stop()
 	record(known, "", 1, func() error { return errNegative })
 	record(new, "", 2, nothing)
+	record(neighbour, "", 3, nothing)
 	r := c.stop()
 	if n := len(r.of(known)); n != 0 {
 		t.Errorf("%d calls of a function that is off", n)
+	}
+	if n := len(r.of(neighbour)); n != 1 {
+		t.Errorf("%d calls of one that shares its slot, want one", n)
 	}
 	if got := r.one(t, new); got.args != "2" || got.results != "" {
 		t.Errorf("%+v", got)

@@ -1,6 +1,10 @@
 package runtime
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/monitorgen/monitorgen/internal/wire"
+)
 
 // UsePortable makes the recorder do without what it knows of Go's runtime, as
 // on a platform where it knows nothing. It must come before the first Start.
@@ -22,8 +26,12 @@ func Located() (g, panics bool) {
 	return located.g, located.panics
 }
 
-// TableSize is the number of sites that Lookup can tell apart by their slot.
-const TableSize = len(sites)
+// KeyStep and KeyTurn: keys that are the first apart have slots beside each other,
+// those that are the second apart have the same.
+const (
+	KeyStep = wire.BellWordSize
+	KeyTurn = KeyStep * wire.BellWords
+)
 
 // LevelOf returns the level in force of a site that is defined.
 func LevelOf(key uint64) uint32 { return atomic.LoadUint32(&find(key).state) }
@@ -32,7 +40,7 @@ func LevelOf(key uint64) uint32 { return atomic.LoadUint32(&find(key).state) }
 func RingOwnBell() {
 	atomic.StoreUint32(bell.rung, 1)
 	for i := range sites {
-		atomic.StoreUint32(offWord(uint64(i)), 0)
+		atomic.StoreUint64(offWord(uint64(i)), 0)
 	}
 	atomic.StoreUint32(bell.rung, 1)
 }

@@ -19,7 +19,7 @@ var errNegative = errors.New("negative quantity")
 var lastKey atomic.Uint64
 
 // newKey returns a key that no other test uses.
-func newKey() uint64 { return lastKey.Add(1) }
+func newKey() uint64 { return lastKey.Add(monitor.KeyStep) }
 
 //go:norace
 func enter(key uint64, options string, arg int) (c monitor.Call) {

@@ -44,14 +44,11 @@ const (
 var sites [wire.BellWords]unsafe.Pointer // *Site, atomic
 
 // slotBits are the bits of a key that give its slot, left where they are the
-// offset of the slot's word: what Off need not compute, the compiler need not
-// weigh, see there.
-const slotBits = (wire.BellWords - 1) * wordSize
-
-const wordSize = 4
+// offset of the slot's word: the compiler weighs what Off computes, see there.
+const slotBits = (wire.BellWords - 1) * wire.BellWordSize
 
 //go:norace
-func slotOf(key uint64) uint64 { return key & slotBits / wordSize }
+func slotOf(key uint64) uint64 { return key & slotBits / wire.BellWordSize }
 
 // Lookup returns the site of a key, or nil: then Define knows it or makes it.
 // For generated code.
@@ -65,12 +62,12 @@ func Lookup(key uint64) *Site {
 	return s
 }
 
-// offWords points at a word for each slot of sites: 1 when it has sites, all of
-// them off. The words are ownWords, or those of the bell. They are accessed
+// offWords points at a word for each slot of sites: the key of a site that is
+// off, or 0. The words are ownWords, or those of the bell. They are accessed
 // atomically, and but for whoever rings the bell written under recording.mu.
 var (
 	offWords = unsafe.Pointer(&ownWords)
-	ownWords [len(sites)]uint32
+	ownWords [len(sites)]uint64
 )
 
 // Off tells whether the site of a key is off for certain: one that has not been
@@ -81,8 +78,13 @@ var (
 //
 //go:norace
 func Off(key uint64) bool {
-	return atomic.LoadUint32((*uint32)(unsafe.Add(offWords, key&slotBits))) != 0
+	return atomic.LoadUint64((*uint64)(unsafe.Add(offWords, key&slotBits))) == key
 }
+
+// offWord is the word of a slot.
+//
+//go:norace
+func offWord(slot uint64) *uint64 { return (*uint64)(unsafe.Add(offWords, slot*wire.BellWordSize)) }
 
 // find looks through a whole chain.
 //
@@ -121,7 +123,7 @@ func (s *Site) Enter(c *Call) *Encoder { return s.enter(c) }
 //go:norace
 func (s *Site) turn(state uint32) {
 	atomic.StoreUint32(&s.state, state)
-	noteOff(s.key)
+	s.noteOff()
 }
 
 // link makes the site one that find finds. recording.mu is held.
@@ -130,30 +132,21 @@ func (s *Site) turn(state uint32) {
 func (s *Site) link() {
 	slot := slotOf(s.key)
 	s.next = (*Site)(sites[slot])
-	atomic.StoreUint32(offWord(slot), 0)
 	atomic.StorePointer(&sites[slot], unsafe.Pointer(s))
-	noteOff(s.key)
+	s.noteOff()
 }
 
-// noteOff brings the word of a key up to date. recording.mu is held.
+// noteOff brings the word of the site's slot up to date. Of several that are off
+// the word names the last: the others are asked for their state. recording.mu is
+// held.
 //
 //go:norace
-func noteOff(key uint64) {
-	slot := slotOf(key)
-	first := (*Site)(sites[slot])
-	off := uint32(0)
-	if first != nil && !polls() {
-		off = 1
+func (s *Site) noteOff() {
+	word := offWord(slotOf(s.key))
+	switch {
+	case s.state == siteOff && !polls():
+		atomic.StoreUint64(word, s.key)
+	case atomic.LoadUint64(word) == s.key:
+		atomic.StoreUint64(word, 0)
 	}
-	for s := first; s != nil; s = s.next {
-		if s.state != siteOff {
-			off = 0
-		}
-	}
-	atomic.StoreUint32(offWord(slot), off)
 }
-
-// offWord is the word of a slot.
-//
-//go:norace
-func offWord(slot uint64) *uint32 { return (*uint32)(unsafe.Add(offWords, slot*wordSize)) }

@@ -17,7 +17,7 @@ import (
 
 func TestKeysThatCollide(t *testing.T) {
 	base := newKey() << 32
-	keys := []uint64{base, base + uint64(monitor.TableSize), base + 2*uint64(monitor.TableSize)}
+	keys := []uint64{base, base + monitor.KeyTurn, base + 2*monitor.KeyTurn}
 	r := recording(t, monitor.Options{}, func() {
 		for round := 0; round < 3; round++ {
 			for i, key := range keys {

@@ -90,7 +90,7 @@ func Stop() error {
 	err := sp.flush()
 	atomic.StorePointer(&recorder.spool, nil)
 	for s := recorder.sites; s != nil; s = s.older {
-		noteOff(s.key) // where calls looked at the control file, they need not any more
+		s.noteOff() // where calls looked at the control file, they need not any more
 	}
 	sp.close()
 	recorder.stopped = true

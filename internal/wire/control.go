@@ -144,14 +144,15 @@ const (
 	BellMagicAt = 0   // u64, the only field in little endian on every machine
 	BellIDAt    = 8   // 16 bytes, as the run record has it
 	BellRungAt  = 64  // u32
-	BellWordsAt = 128 // u32 each: the functions whose keys share it are all off
+	BellWordsAt = 128 // u64 each: the key of a function that is off, of those that share the word; or 0
 
-	BellWords = 1 << 13
-	BellSize  = BellWordsAt + 4*BellWords
+	BellWords    = 1 << 13
+	BellWordSize = 8
+	BellSize     = BellWordsAt + BellWordSize*BellWords
 
 	// BellName is what the file is called where its descriptor is listed.
 	BellName = "monitorgen-bell"
 )
 
-// BellMagic opens it ("MONBELL\x01").
-const BellMagic = uint64(0x014c4c45424e4f4d)
+// BellMagic opens it ("MONBELL\x02").
+const BellMagic = uint64(0x024c4c45424e4f4d)

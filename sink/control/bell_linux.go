@@ -70,7 +70,7 @@ func ringMemory(mem []byte) {
 	rung := (*uint32)(unsafe.Pointer(&mem[wire.BellRungAt]))
 	atomic.StoreUint32(rung, 1)
 	for i := range wire.BellWords {
-		atomic.StoreUint32((*uint32)(unsafe.Pointer(&mem[wire.BellWordsAt+4*i])), 0)
+		atomic.StoreUint64((*uint64)(unsafe.Pointer(&mem[wire.BellWordsAt+wire.BellWordSize*i])), 0)
 	}
 	atomic.StoreUint32(rung, 1)
 }
