@@ -32,16 +32,9 @@ var description = func() string {
 	return text
 }()
 
-func site(key uint64, process string) *monitor.Site {
-	if s := monitor.Lookup(key); s != nil {
-		return s
-	}
-	return monitor.Define(key, description, "process="+process+" fails=true")
-}
-
 func submit(qty int, note any) (err error) {
 	var c monitor.Call
-	if e := site(keySubmit, "desk.(*Desk).Submit").Enter(&c); e != nil {
+	if e := c.Enter(keySubmit, description, "process=desk.(*Desk).Submit fails=true"); e != nil {
 		e.Int(int64(qty))
 		e.Any(note)
 		e.Entered()
@@ -72,7 +65,7 @@ func submit(qty int, note any) (err error) {
 
 func price(symbol string) (r0 float64) {
 	var c monitor.Call
-	if e := site(keyPrice, "desk.Price").Enter(&c); e != nil {
+	if e := c.Enter(keyPrice, description, "process=desk.Price fails=true"); e != nil {
 		e.String(symbol)
 		e.Entered()
 	}

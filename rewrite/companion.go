@@ -161,11 +161,7 @@ func (c *companion) enter(fn *Function, cl *call) {
 
 	c.line("//go:norace")
 	c.open("func %s%s {", opens, signature)
-	c.stmt("s := %s.Lookup(%#x)", c.runtime, fn.Key)
-	c.open("if s == nil {")
-	c.stmt("s = %s.Define(%#x, %s, %q)", c.runtime, fn.Key, c.describe, fn.Options.runtimeText(fn.Process, fn.fails()))
-	c.close("}")
-	c.open("if e := s.Enter(&c); e != nil {")
+	c.open("if e := c.Enter(%#x, %s, %q); e != nil {", fn.Key, c.describe, fn.Options.runtimeText(fn.Process, fn.fails()))
 	c.encodeValues(fn, false, cl.enter+"Arguments", params, args)
 	c.stmt("e.Entered()")
 	c.close("}")
@@ -354,7 +350,7 @@ var doubleParens = regexp.MustCompile(`\(\((\*[ar][0-9]+)\)\)`)
 
 // generation is the version of the contract between generated code and
 // package runtime; it equals runtime.Generation.
-const generation = 5
+const generation = 6
 
 // description returns the manifest as a Go string literal.
 func (c *companion) description() (string, error) {

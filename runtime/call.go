@@ -27,11 +27,18 @@ type ending struct {
 	stack []byte
 }
 
-// enter is Site.Enter.
+// Enter takes in the call that has just begun, of the function with that key: pkg
+// is the description of its package, options are those of its directive. When
+// the function is off, the Call stays zero and Enter returns nil. It returns nil, too,
+// when no arguments are wanted. For generated code.
 //
 //go:norace
 //go:noinline
-func (s *Site) enter(c *Call) *Encoder {
+func (c *Call) Enter(key uint64, pkg, options string) *Encoder {
+	s := lookup(key)
+	if s == nil {
+		s = findOrMake(key, pkg, options)
+	}
 	state := atomic.LoadUint32(&s.state)
 	if state == siteOff {
 		if !s.isOnAgain() {
@@ -62,7 +69,7 @@ func (s *Site) enter(c *Call) *Encoder {
 // push opens a call.
 //
 //go:norace
-func (g *goroutine) push(s *Site, c *Call) *Encoder {
+func (g *goroutine) push(s *site, c *Call) *Encoder {
 	if g.busy {
 		return nil
 	}
@@ -131,7 +138,7 @@ const firstFrames = 4
 //
 //go:norace
 //go:noinline
-func (g *goroutine) growFrames(s *Site) bool {
+func (g *goroutine) growFrames(s *site) bool {
 	old := g.frames
 	if len(old) >= maxOpen {
 		if sp := recorder.current(); sp != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // printCall prints the console line of a recorded call.
-func printCall(s *Site, end *ending) {
+func printCall(s *site, end *ending) {
 	line := "[MONITOR] " + s.process
 	took := " " + time.Duration(end.took).String()
 	switch {

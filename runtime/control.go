@@ -51,7 +51,7 @@ func lookAround(now int64) {
 //
 //go:norace
 //go:noinline
-func (s *Site) isOnAgain() bool {
+func (s *site) isOnAgain() bool {
 	switch {
 	case bellRung():
 		raceQuiet()
@@ -102,7 +102,7 @@ func (r *recording) attend() {
 // control gives a site that the spool knows its level and limits. mu is held.
 //
 //go:norace
-func (r *recording) control(s *Site) {
+func (r *recording) control(s *site) {
 	setting, ok := wire.FindControl(r.settings, s.key)
 	if !ok {
 		setting = wire.ControlEntry{Level: wire.LevelFull}

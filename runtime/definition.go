@@ -71,7 +71,7 @@ func packageRecord(p *description) []byte {
 }
 
 //go:norace
-func siteRecord(s *Site) []byte {
+func siteRecord(s *site) []byte {
 	b := newSmallRecord(wire.KindSite, 16)
 	b.u32(s.number)
 	b.u32(s.pkg.number)
@@ -89,7 +89,7 @@ func sourceRecord(s *source) []byte {
 }
 
 //go:norace
-func dropsRecord(s *Site, dropped uint64, wall int64) []byte {
+func dropsRecord(s *site, dropped uint64, wall int64) []byte {
 	b := newSmallRecord(wire.KindDrops, 24)
 	b.u32(s.number)
 	b.u32(0)

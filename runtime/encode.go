@@ -34,7 +34,7 @@ const maxPointees = 16
 // that starts at an offset.
 //
 //go:norace
-func (e *Encoder) begin(s *Site, start int) {
+func (e *Encoder) begin(s *site, start int) {
 	e.maxBytes, e.depth, e.pointees = s.maxBytes, s.depth, 0
 	e.limit = start + wire.CallHeaderSize + maxValues
 	e.room = e.limit

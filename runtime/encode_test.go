@@ -19,7 +19,7 @@ func encoded(t *testing.T, options string, encode func(e *monitor.Encoder)) call
 	key := newKey()
 	r := recording(t, monitor.Options{}, func() {
 		var c monitor.Call
-		if e := monitor.Define(key, testPackage, options).Enter(&c); e != nil {
+		if e := c.Enter(key, testPackage, options); e != nil {
 			encode(e)
 		}
 		if c.End(0) {
@@ -227,7 +227,7 @@ func TestCutIsPerCall(t *testing.T) {
 	r := recording(t, monitor.Options{}, func() {
 		record(outer, "", 1, func() error {
 			var c monitor.Call
-			if e := monitor.Define(inner, testPackage, "max=32768").Enter(&c); e != nil {
+			if e := c.Enter(inner, testPackage, "max=32768"); e != nil {
 				for i := 0; i < 3; i++ {
 					e.String(strings.Repeat("x", 32<<10))
 				}

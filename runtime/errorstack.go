@@ -69,7 +69,7 @@ func (g *goroutine) surfaces(f *frame) bool {
 // mayLook counts a look at a stack and tells whether there was one left.
 //
 //go:norace
-func (s *Site) mayLook(mono int64) bool {
+func (s *site) mayLook(mono int64) bool {
 	if window := uint32(mono >> windowBits); window != s.stackWindow {
 		s.stackWindow, s.stackLooks = window, 0 // another goroutine may do so, too: that is one look more
 	}

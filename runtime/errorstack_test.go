@@ -7,7 +7,7 @@ import (
 )
 
 func TestMayLook(t *testing.T) {
-	s := &Site{}
+	s := &site{}
 	looks := func(mono int64, n int) (allowed int) {
 		for range n {
 			if s.mayLook(mono) {

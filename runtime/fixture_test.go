@@ -31,11 +31,7 @@ func enter(key uint64, options string, arg int) (c monitor.Call) {
 
 //go:norace
 func open(key uint64, options string, arg int) (c monitor.Call) {
-	s := monitor.Lookup(key)
-	if s == nil {
-		s = monitor.Define(key, testPackage, options)
-	}
-	if e := s.Enter(&c); e != nil {
+	if e := c.Enter(key, testPackage, options); e != nil {
 		e.Int(int64(arg))
 		e.Entered()
 	}
@@ -95,11 +91,7 @@ func monitorPrice(a0 int, a1 string, a2 float64) (c monitor.Call) {
 
 //go:norace
 func monitorPriceEnter(a0 int, a1 string, a2 float64) (c monitor.Call) {
-	s := monitor.Lookup(keyPrice)
-	if s == nil {
-		s = monitor.Define(keyPrice, testPackage, `process="desk.Price"`)
-	}
-	if e := s.Enter(&c); e != nil {
+	if e := c.Enter(keyPrice, testPackage, `process="desk.Price"`); e != nil {
 		e.Int(int64(a0))
 		e.String(a1)
 		e.Float64(a2)
@@ -153,6 +145,16 @@ func (r *run) of(key uint64) (calls []call) {
 		}
 	}
 	return calls
+}
+
+// defined counts the definitions of a site.
+func (r *run) defined(key uint64) (n int) {
+	for _, s := range r.sites {
+		if s.key == key {
+			n++
+		}
+	}
+	return n
 }
 
 // one returns the only call of a site.

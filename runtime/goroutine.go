@@ -40,7 +40,7 @@ type goroutine struct {
 // room for the header, then the arguments; calls further in come behind. The
 // collector does not look into it: sites live for ever.
 type frame struct {
-	site  *Site
+	site  *site
 	id    uint64
 	began int64 // ticks
 	mono  int64 // the same as nanotime has it

@@ -189,7 +189,7 @@ func TestGoroutinesThatMeetPart(t *testing.T) {
 }
 
 func TestRateCountsEachSecond(t *testing.T) {
-	s := &Site{}
+	s := &site{}
 	s.rate = 3
 	for _, second := range []int64{7, 8, 10} {
 		for i := int64(0); i < 5; i++ {

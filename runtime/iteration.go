@@ -15,7 +15,7 @@ import (
 //
 // Whoever calls yield from several goroutines gets counts, but no times.
 type Iteration struct {
-	site    *Site
+	site    *site
 	began   int64 // ticks
 	turned  int64 // ticks when it last went from one side to the other
 	items   int64 // yielded; atomic
@@ -37,9 +37,9 @@ var sideNames = [2]string{"producer", "consumer"}
 //
 //go:norace
 func Iterate(key uint64, pkg, options string) *Iteration {
-	s := Lookup(key)
+	s := lookup(key)
 	if s == nil {
-		s = Define(key, pkg, options)
+		s = findOrMake(key, pkg, options)
 	}
 	if atomic.LoadUint32(&s.state) == siteOff {
 		return nil

@@ -26,11 +26,7 @@ func withValues(key uint64, text string, body func() error) (err error) {
 
 //go:norace
 func enterValues(key uint64, text string) (c monitor.Call) {
-	s := monitor.Lookup(key)
-	if s == nil {
-		s = monitor.Define(key, testPackage, "max=8")
-	}
-	if e := s.Enter(&c); e != nil {
+	if e := c.Enter(key, testPackage, "max=8"); e != nil {
 		e.String(text)
 		e.Bytes([]byte(text))
 		e.Stringer(secretive{})

@@ -198,8 +198,7 @@ func TestOpenCallsWithLongArguments(t *testing.T) {
 	_, now := showing(t)
 	long := func(n int, body func() error) error {
 		var c monitor.Call
-		s := monitor.Define(uint64(1<<30+n), testPackage, "max=100000")
-		if e := s.Enter(&c); e != nil {
+		if e := c.Enter(uint64(1<<30+n), testPackage, "max=100000"); e != nil {
 			e.String(strings.Repeat("x", n))
 			e.Entered()
 		}

@@ -18,7 +18,7 @@ const passTries = 256
 
 // passCount counts calls of one site that passed, until they are reported.
 type passCount struct {
-	site *Site
+	site *site
 	n    uint64
 }
 
@@ -29,7 +29,7 @@ type passCounts [64]passCount
 // count counts a call; false says that there is nothing to count with yet.
 //
 //go:norace
-func (c *passCounts) count(s *Site) bool {
+func (c *passCounts) count(s *site) bool {
 	if c == nil {
 		return false
 	}

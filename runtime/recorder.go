@@ -19,7 +19,7 @@ type recording struct {
 	mu      sync.Mutex     // of all below, and of opening and closing
 	stopped bool           // Stop was called, or the environment's spool failed: do not open by ourselves
 
-	sites    *Site
+	sites    *site
 	packages *description
 	sources  *source
 
@@ -49,7 +49,7 @@ type source struct {
 // define makes the site of a key unless it is there.
 //
 //go:norace
-func (r *recording) define(key uint64, pkg, options string) *Site {
+func (r *recording) define(key uint64, pkg, options string) *site {
 	r.mu.Lock()
 	s := find(key)
 	if s == nil {
@@ -60,9 +60,9 @@ func (r *recording) define(key uint64, pkg, options string) *Site {
 }
 
 //go:norace
-func (r *recording) makeSite(key uint64, pkg, options string) *Site {
+func (r *recording) makeSite(key uint64, pkg, options string) *site {
 	r.lastSite++
-	s := &Site{key: key, number: r.lastSite, siteOptions: parseOptions(options), pkg: r.describe(pkg)}
+	s := &site{key: key, number: r.lastSite, siteOptions: parseOptions(options), pkg: r.describe(pkg)}
 	s.older, r.sites = r.sites, s
 	sp := r.current()
 	if sp == nil && r.opensItself() {

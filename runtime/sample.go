@@ -8,7 +8,7 @@ import "sync/atomic"
 //
 //go:norace
 //go:noinline
-func (g *goroutine) takes(s *Site) bool {
+func (g *goroutine) takes(s *site) bool {
 	if s.sample == 0 || s.sample != keepAll && g.random() >= s.sample {
 		return false
 	}
@@ -20,7 +20,7 @@ func (g *goroutine) takes(s *Site) bool {
 // upper half.
 //
 //go:norace
-func (s *Site) count(now int64) bool {
+func (s *site) count(now int64) bool {
 	second := uint64(now/1e9) << 32
 	for {
 		old := atomic.LoadUint64(&s.sampled)

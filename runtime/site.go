@@ -9,10 +9,10 @@ import (
 
 // Generation is the version of what generated code and this package expect of
 // each other. Code that was generated for another one does not compile.
-const Generation = 5
+const Generation = 6
 
-// Site is a function that can be recorded. For generated code.
-type Site struct {
+// site is a function that can be recorded.
+type site struct {
 	key   uint64
 	state uint32 // 0: off; accessed atomically
 	// number of the site in its run's definitions, from 1 on
@@ -27,8 +27,8 @@ type Site struct {
 	limits
 	pkg   *description
 	run   *spool // that has the definition
-	older *Site  // in recording.sites
-	next  *Site  // in the same slot of sites; set before it can be found
+	older *site  // in recording.sites
+	next  *site  // in the same slot of sites; set before it can be found
 }
 
 // The states of a site: the levels that the control file may choose.
@@ -40,8 +40,8 @@ const (
 )
 
 // sites finds a site by its key: the slot of some of its bits holds a chain.
-// Lookup sees the head of the chain alone, Define looks further.
-var sites [wire.BellWords]unsafe.Pointer // *Site, atomic
+// lookup sees the head of the chain alone, findOrMake looks further.
+var sites [wire.BellWords]unsafe.Pointer // *site, atomic
 
 // slotBits are the bits of a key that give its slot, left where they are the
 // offset of the slot's word: the compiler weighs what Off computes, see there.
@@ -50,16 +50,31 @@ const slotBits = (wire.BellWords - 1) * wire.BellWordSize
 //go:norace
 func slotOf(key uint64) uint64 { return key & slotBits / wire.BellWordSize }
 
-// Lookup returns the site of a key, or nil: then Define knows it or makes it.
-// For generated code.
+// lookup returns the site of a key if it is the head of its slot's chain. Small
+// enough to be inlined.
 //
 //go:norace
-func Lookup(key uint64) *Site {
-	s := (*Site)(atomic.LoadPointer(&sites[slotOf(key)]))
+func lookup(key uint64) *site {
+	s := (*site)(atomic.LoadPointer(&sites[slotOf(key)]))
 	if s == nil || s.key != key {
 		return nil
 	}
 	return s
+}
+
+// findOrMake returns the site of a key that lookup does not find, and makes it at
+// the first call. pkg is the description of its package, options are those of its
+// directive. Safe for concurrent use.
+//
+//go:norace
+//go:noinline
+func findOrMake(key uint64, pkg, options string) *site {
+	if s := find(key); s != nil {
+		return s
+	}
+	raceQuiet()
+	defer raceLoud()
+	return recorder.define(key, pkg, options)
 }
 
 // offWords points at a word for each slot of sites: the key of a site that is
@@ -89,39 +104,18 @@ func offWord(slot uint64) *uint64 { return (*uint64)(unsafe.Add(offWords, slot*w
 // find looks through a whole chain.
 //
 //go:norace
-func find(key uint64) *Site {
-	s := (*Site)(atomic.LoadPointer(&sites[slotOf(key)]))
+func find(key uint64) *site {
+	s := (*site)(atomic.LoadPointer(&sites[slotOf(key)]))
 	for s != nil && s.key != key {
 		s = s.next
 	}
 	return s
 }
 
-// Define returns the site of a key and makes it at the first call. pkg is the
-// description of its package, options are those of its directive. Safe for
-// concurrent use. For generated code.
-//
-//go:norace
-func Define(key uint64, pkg, options string) *Site {
-	if s := find(key); s != nil {
-		return s
-	}
-	raceQuiet()
-	defer raceLoud()
-	return recorder.define(key, pkg, options)
-}
-
-// Enter takes in the call that has just begun. When the site is off, *c stays
-// zero and Enter returns nil. It returns nil, too, when no arguments are
-// wanted. For generated code.
-//
-//go:norace
-func (s *Site) Enter(c *Call) *Encoder { return s.enter(c) }
-
 // turn sets the state of a site. recording.mu is held.
 //
 //go:norace
-func (s *Site) turn(state uint32) {
+func (s *site) turn(state uint32) {
 	atomic.StoreUint32(&s.state, state)
 	s.noteOff()
 }
@@ -129,9 +123,9 @@ func (s *Site) turn(state uint32) {
 // link makes the site one that find finds. recording.mu is held.
 //
 //go:norace
-func (s *Site) link() {
+func (s *site) link() {
 	slot := slotOf(s.key)
-	s.next = (*Site)(sites[slot])
+	s.next = (*site)(sites[slot])
 	atomic.StorePointer(&sites[slot], unsafe.Pointer(s))
 	s.noteOff()
 }
@@ -141,7 +135,7 @@ func (s *Site) link() {
 // held.
 //
 //go:norace
-func (s *Site) noteOff() {
+func (s *site) noteOff() {
 	word := offWord(slotOf(s.key))
 	switch {
 	case s.state == siteOff && !polls():

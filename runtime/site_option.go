@@ -66,7 +66,7 @@ func parseOptions(text string) siteOptions {
 // directive's, or else that of all functions.
 //
 //go:norace
-func (s *Site) limit(ofAll uint64, setting wire.ControlEntry) {
+func (s *site) limit(ofAll uint64, setting wire.ControlEntry) {
 	sample, rate := ofAll, s.perSec
 	if s.own {
 		sample = s.share

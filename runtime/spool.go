@@ -148,7 +148,7 @@ const reportEvery = 100 * int64(time.Millisecond)
 // drop counts a call that was not taken.
 //
 //go:norace
-func (sp *spool) drop(s *Site, now int64, failed bool) {
+func (sp *spool) drop(s *site, now int64, failed bool) {
 	atomic.AddUint64(&s.dropped, 1)
 	if failed {
 		atomic.AddUint64(&sp.lost, 1)
@@ -200,7 +200,7 @@ func (sp *spool) reportDue(now int64) bool {
 //go:norace
 func (sp *spool) reportDrops(now int64) bool {
 	for i := range sites {
-		for s := (*Site)(atomic.LoadPointer(&sites[i])); s != nil; s = s.next {
+		for s := (*site)(atomic.LoadPointer(&sites[i])); s != nil; s = s.next {
 			passed := atomic.SwapUint64(&s.passed, 0)
 			atomic.AddUint64(&sp.dropped, passed)
 			n := atomic.SwapUint64(&s.dropped, 0) + passed

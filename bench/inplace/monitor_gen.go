@@ -8,7 +8,7 @@ import (
 )
 
 // This code was made for another version of package runtime if the next line does not compile: run monitorgen again.
-type _ [-(monitor.Generation - 5) * (monitor.Generation - 5)]struct{}
+type _ [-(monitor.Generation - 6) * (monitor.Generation - 6)]struct{}
 
 const monitorPackage = `{
 	"path": "github.com/monitorgen/monitorgen/bench/inplace",
@@ -118,11 +118,7 @@ func monitorPrice(a0 int, a1 string, a2 float64) (c monitor.Call) {
 
 //go:norace
 func monitorPriceEnter(a0 int, a1 string, a2 float64) (c monitor.Call) {
-	s := monitor.Lookup(0x77f4ef4668fa0a5e)
-	if s == nil {
-		s = monitor.Define(0x77f4ef4668fa0a5e, monitorPackage, "process=\"inplace.Price\" fails=true")
-	}
-	if e := s.Enter(&c); e != nil {
+	if e := c.Enter(0x77f4ef4668fa0a5e, monitorPackage, "process=\"inplace.Price\" fails=true"); e != nil {
 		e.Int(int64(a0))
 		e.String(a1)
 		e.Float64(a2)
@@ -163,11 +159,7 @@ func monitorSampled(a0 int, a1 string, a2 float64) (c monitor.Call) {
 
 //go:norace
 func monitorSampledEnter(a0 int, a1 string, a2 float64) (c monitor.Call) {
-	s := monitor.Lookup(0x607313bb4abdcdc5)
-	if s == nil {
-		s = monitor.Define(0x607313bb4abdcdc5, monitorPackage, "process=\"inplace.Sampled\" fails=true sample=0")
-	}
-	if e := s.Enter(&c); e != nil {
+	if e := c.Enter(0x607313bb4abdcdc5, monitorPackage, "process=\"inplace.Sampled\" fails=true sample=0"); e != nil {
 		e.Int(int64(a0))
 		e.String(a1)
 		e.Float64(a2)
@@ -208,11 +200,7 @@ func monitorNested(a0 int) (c monitor.Call) {
 
 //go:norace
 func monitorNestedEnter(a0 int) (c monitor.Call) {
-	s := monitor.Lookup(0x6793896330d26a76)
-	if s == nil {
-		s = monitor.Define(0x6793896330d26a76, monitorPackage, "process=\"inplace.Nested\"")
-	}
-	if e := s.Enter(&c); e != nil {
+	if e := c.Enter(0x6793896330d26a76, monitorPackage, "process=\"inplace.Nested\""); e != nil {
 		e.Int(int64(a0))
 		e.Entered()
 	}

@@ -26,12 +26,8 @@ func within(t *testing.T, f func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := monitor.Lookup(serveKey)
-	if s == nil {
-		s = monitor.Define(serveKey, text, "process=desk.Serve")
-	}
 	var c monitor.Call
-	if e := s.Enter(&c); e != nil {
+	if e := c.Enter(serveKey, text, "process=desk.Serve"); e != nil {
 		e.Int(7)
 		e.Entered()
 	}

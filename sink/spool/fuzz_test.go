@@ -86,11 +86,10 @@ func realSegments(f *testing.F) (bodies [][]byte) {
 		f.Fatal(err)
 	}
 	monitor.Source("example.com/desk", "book.go", "package desk\n\nfunc (b *Book[T]) Fail(order Order) error { return nil }\n")
-	site := monitor.Define(11, text, "")
 	for n := range 3 {
 		func() {
 			var c monitor.Call
-			if e := site.Enter(&c); e != nil {
+			if e := c.Enter(11, text, ""); e != nil {
 				e.Int(int64(n))
 				e.Any([]byte("ACME"))
 			}

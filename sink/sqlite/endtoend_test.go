@@ -35,11 +35,7 @@ var orderPackage = func() string {
 }()
 
 func monitorOrder(n int) (c monitor.Call) {
-	s := monitor.Lookup(orderKey)
-	if s == nil {
-		s = monitor.Define(orderKey, orderPackage, "")
-	}
-	if e := s.Enter(&c); e != nil {
+	if e := c.Enter(orderKey, orderPackage, ""); e != nil {
 		e.Int(int64(n))
 	}
 	return
