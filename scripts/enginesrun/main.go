@@ -31,9 +31,10 @@ import (
 
 func main() {
 	flags := flag.NewFlagSet("scripts/engines test", flag.ExitOnError)
-	short := flags.Bool("short", false, "the form for scripts/test: 20,000 calls, engines down for 3 seconds")
+	short := flags.Bool("short", false, "the form for scripts/test: 20,000 calls, engines down for 2 seconds, without chdb")
 	calls := flags.Int("calls", 300_000, "calls that are recorded, for each engine")
 	down := flags.Duration("down", time.Minute, "for how long an engine is down")
+	only := flags.String("only", "", "the engine to test, as the table names it; all if not named")
 	if len(os.Args) < 2 || os.Args[1] != "test" {
 		fmt.Fprintln(os.Stderr, "usage: scripts/engines test [flags]")
 		flags.PrintDefaults()
@@ -41,10 +42,10 @@ func main() {
 	}
 	flags.Parse(os.Args[2:])
 	if *short {
-		*calls, *down = 20_000, 3*time.Second
+		*calls, *down = 20_000, 2*time.Second
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code, err := test(ctx, *calls, *down, *short)
+	code, err := test(ctx, *calls, *down, *short, *only)
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "engines: %v\n", err)
@@ -54,7 +55,7 @@ func main() {
 }
 
 // test sends calls to every engine that this host has.
-func test(ctx context.Context, calls int, down time.Duration, short bool) (code int, err error) {
+func test(ctx context.Context, calls int, down time.Duration, short bool, only string) (code int, err error) {
 	work, err := os.MkdirTemp("", "monitorgen-engines-")
 	if err != nil {
 		return 0, err
@@ -73,30 +74,48 @@ func test(ctx context.Context, calls int, down time.Duration, short bool) (code 
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}
-	for _, start := range []func(context.Context, string) (engine, error){startReceiver, startPostgres, startClickHouse, startEmbedded} {
+	for _, test := range []struct {
+		name string
+		run  func(ctx context.Context, victim, dir string, calls int, down time.Duration) (bool, error)
+	}{
+		{"OTLP", testing(startReceiver)}, {"PostgreSQL", testing(startPostgres)}, {"ClickHouse", testing(startClickHouse)}, {"chdb", testing(startEmbedded)}, {"S3", testBucket},
+	} {
+		if only != "" && only != test.name || short && test.name == "chdb" {
+			continue
+		}
 		dir, err := os.MkdirTemp(work, "engine-")
 		if err != nil {
 			return 0, err
 		}
-		e, err := start(ctx, dir)
-		if errors.Is(err, pgserver.ErrNone) || errors.Is(err, chserver.ErrNone) {
-			fmt.Println("skipped:", err)
+		good, err := test.run(ctx, victim, dir, calls, down)
+		if errors.Is(err, pgserver.ErrNone) || errors.Is(err, chserver.ErrNone) || errors.Is(err, errNone) {
+			fmt.Printf("%-12s skipped: %v\n", test.name, err)
 			continue
 		}
 		if err != nil {
-			return 0, err
-		}
-		t := trial{engine: e, victim: victim, dir: dir, calls: calls, down: down}
-		good, err := t.run(ctx)
-		e.Kill()
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", e.name(), err)
+			return 0, fmt.Errorf("%s: %w", test.name, err)
 		}
 		if !good {
 			code = 1
 		}
 	}
 	return code, nil
+}
+
+// errNone says that this host has not an engine.
+var errNone = errors.New("not here")
+
+// testing returns what tests an engine that start starts.
+func testing(start func(context.Context, string) (engine, error)) func(ctx context.Context, victim, dir string, calls int, down time.Duration) (bool, error) {
+	return func(ctx context.Context, victim, dir string, calls int, down time.Duration) (bool, error) {
+		e, err := start(ctx, dir)
+		if err != nil {
+			return false, err
+		}
+		defer e.Kill()
+		t := trial{engine: e, victim: victim, dir: dir, calls: calls, down: down}
+		return t.run(ctx)
+	}
 }
 
 // record has the victim leave calls in a spool.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -57,8 +58,13 @@ func (t *trial) run(ctx context.Context) (good bool, err error) {
 		return false, err
 	}
 	sent := int64(2 * t.calls)
-	fmt.Printf("%-12s %-28s %9d %9d %9d %9d %6d %8d %9.0f\n", t.name(), version, sent, killedAt, calls, failed, again, opened, rate)
+	printLine(t.name(), version, sent, killedAt, calls, failed, again, strconv.FormatInt(opened, 10), rate)
 	return calls == sent && failed == sent/100 && (again == 0 || !exact), nil
+}
+
+// printLine prints what became of the calls that were sent to an engine.
+func printLine(name, version string, sent, killedAt, found, failed, again int64, opened string, rate float64) {
+	fmt.Printf("%-12s %-28s %9d %9d %9d %9d %6d %8s %9.0f\n", name, version, sent, killedAt, found, failed, again, opened, rate)
 }
 
 // rate stores calls in an engine that nobody disturbs, and returns how many a second.
