@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"sort"
 	"syscall"
@@ -27,6 +29,7 @@ type rows struct {
 	began     time.Time
 	span      time.Duration // between two starts
 	id        int64         // of the latest
+	chance    *rand.Rand    // what rows have values by that cannot be guessed; nil: all have the same
 	functions []*spool.Function
 	memory    sink.Batch
 }
@@ -66,9 +69,24 @@ func (r *rows) batch(n int) *sink.Batch {
 		if r.id%100 == 0 {
 			c.Flags, c.Exception = wire.FlagError, "no such order"
 		}
+		if r.chance != nil {
+			r.vary(&c)
+		}
 		b.Calls = append(b.Calls, c)
 	}
 	return b
+}
+
+// vary gives a row values of its own, as what compresses them should meet.
+func (r *rows) vary(c *spool.Call) {
+	symbol := 'A' + r.chance.IntN(26)
+	c.Data = fmt.Sprintf(`[%d,"%c%[2]c%[3]c",%.2f]`, r.chance.IntN(1_000_000), symbol, 'A'+symbol%7, r.chance.Float64()*1000)
+	c.Start += r.chance.Int64N(int64(r.span))
+	c.Duration = int64(1000 * math.Exp(2*r.chance.NormFloat64()))
+	c.Goroutine = 17 + uint64(r.id/10%50)
+	if c.Exception != "" {
+		c.Exception = fmt.Sprintf("no such order: %d", r.chance.IntN(1_000_000))
+	}
 }
 
 // processorTime is what this process has used.

@@ -6,23 +6,38 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/monitorgen/monitorgen/internal/chserver"
 	"github.com/monitorgen/monitorgen/internal/pgserver"
 	"github.com/monitorgen/monitorgen/sink"
+	_ "github.com/monitorgen/monitorgen/sink/clickhouse"
 	_ "github.com/monitorgen/monitorgen/sink/otlp"
 	_ "github.com/monitorgen/monitorgen/sink/postgres"
 	"github.com/monitorgen/monitorgen/sink/sqlite"
 )
 
+// target is a store to be measured.
+type target struct {
+	name, url string                               // no URL: a SQLite file
+	bytes     func(context.Context) (int64, error) // that calls take by now; nil: nobody knows
+	rates     []float64                            // rows a second
+	ratios    []float64                            // to the first target in the same round
+	rows      int64
+}
+
 // runStores writes the same rows into every store that this host has, in turns,
-// and prints rows a second: medians, and the ratio to SQLite in the same round. An
-// engine on this host takes its share of the processors; OTLP's receiver takes
-// requests and looks at nothing.
+// and prints rows a second: medians, and the ratio to SQLite in the same round; and
+// the bytes that a row takes there. An engine on this host takes its share of the
+// processors; OTLP's receiver takes requests and looks at nothing.
 func runStores(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("stores", flag.ExitOnError)
 	count := fs.Int("rows", 200_000, "rows of each run")
@@ -34,27 +49,25 @@ func runStores(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
-	defer receiver.Close()
-	urls := []string{"", "otlp+" + receiver.URL}
 	if err := os.Chmod(work, 0o711); err != nil { // an engine runs as another user
 		return err
 	}
-	server, err := startServer(ctx, work)
-	switch {
-	case errors.Is(err, pgserver.ErrNone):
-		fmt.Println("PostgreSQL is skipped:", err)
-	case err != nil:
-		return err
-	default:
-		defer server.Kill()
-		urls = append(urls, server.URL()+"?retention=off")
+	file := func(round int) string { return filepath.Join(work, fmt.Sprintf("%d.db", round)) }
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
+	defer receiver.Close()
+	targets := []*target{
+		{name: "SQLite", bytes: func(context.Context) (int64, error) { return sizes(work, "*.db") }},
+		{name: "OTLP, no receiver's work", url: "otlp+" + receiver.URL},
 	}
-	rates, ratios := map[string][]float64{}, map[string][]float64{}
+	engines, stop, err := startEngines(ctx, work)
+	defer stop()
+	if err != nil {
+		return err
+	}
+	targets = append(targets, engines...)
 	for round := range *rounds {
-		var first float64
-		for _, url := range urls {
-			store, err := openStore(ctx, url, filepath.Join(work, fmt.Sprintf("%d.db", round)))
+		for _, t := range targets {
+			store, err := openStore(ctx, t.url, file(round))
 			if err != nil {
 				return err
 			}
@@ -62,25 +75,103 @@ func runStores(ctx context.Context, args []string) error {
 			if err = errors.Join(err, store.Close()); err != nil {
 				return err
 			}
-			if url == "" {
-				first = rate
-			}
-			rates[url], ratios[url] = append(rates[url], rate), append(ratios[url], rate/first)
+			t.rows += int64(*count)
+			t.rates = append(t.rates, rate)
+			t.ratios = append(t.ratios, rate/targets[0].rates[round])
 		}
 	}
-	for i, url := range urls {
-		name := []string{"SQLite", "OTLP, no receiver's work", "PostgreSQL, this host"}[i]
-		fmt.Printf("%-26s %9.0f rows/s, %.2f of SQLite\n", name, median(rates[url]), median(ratios[url]))
+	for _, t := range targets {
+		size := ""
+		if t.bytes != nil {
+			bytes, err := t.bytes(ctx)
+			if err != nil {
+				return fmt.Errorf("%s: %w", t.name, err)
+			}
+			size = fmt.Sprintf(", %.0f bytes a row", float64(bytes)/float64(t.rows))
+		}
+		fmt.Printf("%-26s %9.0f rows/s, %.2f of SQLite%s\n", t.name, median(t.rates), median(t.ratios), size)
 	}
 	return nil
 }
 
-func startServer(ctx context.Context, work string) (*pgserver.Server, error) {
-	dir := filepath.Join(work, "postgres")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, err
+// sizes sums up the sizes of files.
+func sizes(dir, pattern string) (sum int64, err error) {
+	paths, err := filepath.Glob(filepath.Join(dir, pattern))
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0, err
+		}
+		sum += info.Size()
 	}
-	return pgserver.New(ctx, dir, "not a secret")
+	return sum, err
+}
+
+// startEngines starts those that this host has; stop ends them.
+func startEngines(ctx context.Context, work string) (list []*target, stop func(), err error) {
+	var started []interface{ Kill() }
+	stop = func() {
+		for _, server := range started {
+			server.Kill()
+		}
+	}
+	folder := func(name string) string { return filepath.Join(work, name) }
+	for _, name := range []string{"postgres", "clickhouse", "chdb"} {
+		if err := os.Mkdir(folder(name), 0o700); err != nil {
+			return nil, stop, err
+		}
+	}
+	postgres, err := pgserver.New(ctx, folder("postgres"), "not a secret")
+	switch {
+	case errors.Is(err, pgserver.ErrNone):
+		fmt.Println("PostgreSQL is skipped:", err)
+	case err != nil:
+		return nil, stop, err
+	default:
+		started = append(started, postgres)
+		list = append(list, &target{name: "PostgreSQL, this host", url: postgres.URL() + "?retention=off", bytes: func(ctx context.Context) (int64, error) { return postgresBytes(ctx, postgres) }})
+	}
+	for _, engine := range []struct {
+		name  string
+		start func() (*chserver.Server, error)
+	}{
+		{"ClickHouse, this host", func() (*chserver.Server, error) { return chserver.New(ctx, folder("clickhouse"), "not a secret") }},
+		{"chdb, this host", func() (*chserver.Server, error) { return chserver.NewEmbedded(ctx, folder("chdb")) }},
+	} {
+		server, err := engine.start()
+		if errors.Is(err, chserver.ErrNone) {
+			fmt.Println(engine.name, "is skipped:", err)
+			continue
+		}
+		if err != nil {
+			return nil, stop, err
+		}
+		started = append(started, server)
+		list = append(list, &target{name: engine.name, url: server.URL() + "?retention=off", bytes: func(ctx context.Context) (int64, error) { return clickhouseBytes(ctx, server) }})
+	}
+	return list, stop, nil
+}
+
+// postgresBytes is what calls take, indexes included.
+func postgresBytes(ctx context.Context, server *pgserver.Server) (bytes int64, err error) {
+	conn, err := pgx.Connect(ctx, server.URL())
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close(ctx)
+	return bytes, conn.QueryRow(ctx, "SELECT sum(pg_total_relation_size(inhrelid))::bigint FROM pg_inherits WHERE inhparent = 'monitor_calls'::regclass").Scan(&bytes)
+}
+
+// clickhouseBytes is what calls take when what was inserted is merged.
+func clickhouseBytes(ctx context.Context, server *chserver.Server) (int64, error) {
+	if _, err := server.Query(ctx, "OPTIMIZE TABLE monitor_calls FINAL"); err != nil {
+		return 0, err
+	}
+	text, err := server.Query(ctx, "SELECT sum(bytes_on_disk) FROM system.parts WHERE table = 'monitor_calls' AND active")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(text, 10, 64)
 }
 
 // openStore opens the store of a URL, SQLite for none.
@@ -94,6 +185,7 @@ func openStore(ctx context.Context, url, path string) (sink.Store, error) {
 // writeRate writes rows of a run of their own, and returns how many a second.
 func writeRate(ctx context.Context, store sink.Store, run string, count, batch int) (float64, error) {
 	rows := newRows()
+	rows.chance = rand.New(rand.NewPCG(1, uint64(len(run)))) // the same for all
 	if err := rows.start(ctx, store, run); err != nil {
 		return 0, err
 	}
