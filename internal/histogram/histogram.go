@@ -31,7 +31,8 @@ const maxCount = 1 << 50
 var ErrDamaged = errors.New("not an encoded histogram")
 
 // Histogram counts durations. The zero value is empty. It takes eight bytes for
-// each bucket between the lowest and the highest in use.
+// each bucket between the lowest and the highest in use, and two octaves more at most
+// on either side.
 type Histogram struct {
 	first  int // the bucket that counts[0] is of
 	counts []uint64
@@ -70,15 +71,16 @@ func (h *Histogram) add(bucket int, n uint64) {
 	h.total += n
 }
 
-// widen makes room for a bucket, and for an octave more on that side.
+// widen makes room for a bucket, for an octave around the first and two more on the
+// side of another.
 func (h *Histogram) widen(bucket int) {
-	low, high := bucket, bucket+1
+	low, high := bucket-perOctave/2, bucket+perOctave/2
 	if len(h.counts) > 0 {
 		low, high = h.first, h.first+len(h.counts)
 		if bucket < low {
-			low = bucket - perOctave
+			low = bucket - 2*perOctave
 		} else {
-			high = bucket + perOctave
+			high = bucket + 2*perOctave
 		}
 	}
 	low, high = max(low, 0), min(high, buckets)

@@ -20,7 +20,7 @@ type inserter interface {
 	// insert puts calls, whose ids ascend, into a table, within the transaction
 	// of the connection and once in it. It puts in all of them or none; one that
 	// is there already is a constraint error of SQLite's.
-	insert(ctx context.Context, table string, run sink.RunID, calls []spool.Call, ids map[*spool.Function]int64) error
+	insert(ctx context.Context, table string, run sink.RunID, calls []spool.Call, functions *places) error
 	// insertNew puts in those of a failed insert that are not there.
 	insertNew(ctx context.Context, table string) error
 	// close is called after the connection was closed.
@@ -73,7 +73,7 @@ func callColumns(ctx context.Context, conn *sql.Conn) (string, error) {
 
 func (c *copier) close() error { return c.files.Close() }
 
-func (c *copier) insert(ctx context.Context, table string, run sink.RunID, calls []spool.Call, ids map[*spool.Function]int64) error {
+func (c *copier) insert(ctx context.Context, table string, run sink.RunID, calls []spool.Call, functions *places) error {
 	c.table.Reset()
 	var r image.Record
 	high := int64(run) << schema.CallBits
@@ -83,7 +83,7 @@ func (c *copier) insert(ctx context.Context, table string, run sink.RunID, calls
 		}
 		call := &calls[i]
 		r.Reset()
-		addColumns(&r, call, ids[call.Function])
+		addColumns(&r, call, functions.id(i))
 		c.table.Append(high|int64(call.ID), &r)
 	}
 	for i := range liveIndexes {

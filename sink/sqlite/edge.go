@@ -53,33 +53,48 @@ func (e *edge) add(c *spool.Call) {
 
 // edgesOf finds who called whom among calls, which are in the order of their
 // ids.
-func edgesOf(calls []spool.Call, ids map[*spool.Function]int64) map[edgeKey]*edge {
+func edgesOf(calls []spool.Call, functions *places) map[edgeKey]*edge {
 	edges := map[edgeKey]*edge{}
-	var parent uint64 // of the call before
 	var caller edgeKey
-	var last edgeKey
-	var into *edge
+	var parent uint64
+	var byCallee map[int32]*edge // by place, of one caller in one span
+	spans := map[edgeKey]map[int32]*edge{}
 	for i := range calls {
 		c := &calls[i]
-		if c.Parent != parent { // calls of one caller come in rows
-			parent, caller = c.Parent, edgeKey{caller: noCaller}
-			if at, ok := findCall(calls[:i], parent); ok {
-				caller.caller = ids[calls[at].Function]
-			} else if parent != 0 {
-				caller = edgeKey{pending: true, caller: int64(parent)}
+		if i == 0 || c.Parent != parent || c.Start < caller.start*1e9 || c.Start >= (caller.start+coarseRollup)*1e9 {
+			// Calls of one caller come in rows.
+			parent, caller = c.Parent, callerOf(calls[:i], c.Parent, functions)
+			caller.start = startOf(c.Start, coarseRollup)
+			if byCallee = spans[caller]; byCallee == nil {
+				byCallee = map[int32]*edge{}
+				spans[caller] = byCallee
 			}
 		}
-		key := caller
-		key.start, key.callee = startOf(c.Start, coarseRollup), ids[c.Function]
-		if into == nil || key != last {
-			if edges[key] == nil {
-				edges[key] = new(edge)
+		place := functions.of[i]
+		into := byCallee[place]
+		if into == nil {
+			key := caller
+			key.callee = functions.ids[place]
+			if into = edges[key]; into == nil {
+				into = new(edge)
+				edges[key] = into
 			}
-			last, into = key, edges[key]
+			byCallee[place] = into
 		}
 		into.add(c)
 	}
 	return edges
+}
+
+// callerOf returns the key of edges from a call, which may be among those before it.
+func callerOf(before []spool.Call, id uint64, functions *places) edgeKey {
+	if at, ok := findCall(before, id); ok {
+		return edgeKey{caller: functions.id(at)}
+	}
+	if id != 0 {
+		return edgeKey{pending: true, caller: int64(id)}
+	}
+	return edgeKey{caller: noCaller}
 }
 
 // findCall finds a call by its id, by which calls are ordered.
@@ -119,7 +134,7 @@ func (s *Store) loadAwaited(ctx context.Context, run sink.RunID) error {
 // writeEdges adds who called whom in a batch, and settles the edges that waited
 // for a call in it. It returns what is to be done once the batch is committed.
 func (s *Store) writeEdges(ctx context.Context, b *sink.Batch, ids map[*spool.Function]int64) (committed func(), err error) {
-	edges := edgesOf(b.Calls, ids)
+	edges := edgesOf(b.Calls, &s.places)
 	if err := s.addEdges(ctx, b.Run, edges); err != nil {
 		return nil, fmt.Errorf("write edges: %w", err)
 	}

@@ -25,6 +25,22 @@ func (n *noted) add(function int64, e entry) {
 	n.rows++
 }
 
+// addCalls adds the calls of a batch.
+func (n *noted) addCalls(run int64, calls []spool.Call, functions *places) {
+	lists := make([][]entry, len(functions.ids))
+	for place, id := range functions.ids {
+		lists[place] = n.byFunction[id]
+	}
+	for i := range calls {
+		place := functions.of[i]
+		lists[place] = append(lists[place], entry{calls[i].Start, run<<schema.CallBits | int64(calls[i].ID)})
+	}
+	for place, id := range functions.ids {
+		n.byFunction[id] = lists[place]
+	}
+	n.rows += int64(len(calls))
+}
+
 // each calls do with all entries in the order of the index.
 func (n *noted) each(do func(function int64, e entry) error) error {
 	for _, function := range slices.Sorted(maps.Keys(n.byFunction)) {
@@ -40,7 +56,7 @@ func (n *noted) each(do func(function int64, e entry) error) error {
 }
 
 // note notes the calls of a batch that was committed.
-func (s *Store) note(run int64, calls []spool.Call, ids map[*spool.Function]int64) {
+func (s *Store) note(run int64, calls []spool.Call) {
 	if len(calls) == 0 {
 		return
 	}
@@ -50,10 +66,7 @@ func (s *Store) note(run int64, calls []spool.Call, ids map[*spool.Function]int6
 		n = newNoted(s.partition.number)
 		s.noted = [2]*noted{n, s.noted[0]}
 	}
-	for i := range calls {
-		c := &calls[i]
-		n.add(ids[c.Function], entry{c.Start, run<<schema.CallBits | int64(c.ID)})
-	}
+	n.addCalls(run, calls, &s.places)
 }
 
 // entriesOf returns what the index by function of a closed partition has. What others

@@ -52,6 +52,7 @@ type Store struct {
 	shown     int       // partitions in the view calls
 	unindexed bool      // a closed partition may lack its indexes
 	noted     [2]*noted // of the newest partition, and of the one before
+	places    places    // of the batch at work
 	perTable  int64     // rows of a partition; partitionRows but in tests
 }
 

@@ -61,23 +61,18 @@ func (r *rollup) merge(o *rollup) {
 }
 
 // rollUp sums calls up in the finer width.
-func rollUp(calls []spool.Call, ids map[*spool.Function]int64) map[rollupKey]*rollup {
+func rollUp(calls []spool.Call, functions *places) map[rollupKey]*rollup {
 	rollups := map[rollupKey]*rollup{}
 	type latest struct {
-		id       int64
 		from, to int64 // the start of calls that go into it
 		into     *rollup
 	}
-	functions := map[*spool.Function]*latest{}
+	byPlace := make([]latest, len(functions.ids))
 	for i := range calls {
 		c := &calls[i]
-		f := functions[c.Function]
-		if f == nil {
-			f = &latest{id: ids[c.Function]}
-			functions[c.Function] = f
-		}
+		f := &byPlace[functions.of[i]]
 		if f.into == nil || c.Start < f.from || c.Start >= f.to {
-			key := rollupKey{startOf(c.Start, fineRollup), f.id}
+			key := rollupKey{startOf(c.Start, fineRollup), functions.id(i)}
 			if rollups[key] == nil {
 				rollups[key] = new(rollup)
 			}
@@ -95,13 +90,22 @@ func startOf(ns int64, width int64) int64 {
 	return s - s%width
 }
 
-// coarser sums rollups up in the coarser width.
+// coarser sums rollups up in the coarser width. Most batches have one for a function:
+// it is the same in both.
 func coarser(fine map[rollupKey]*rollup) map[rollupKey]*rollup {
-	coarse := map[rollupKey]*rollup{}
+	coarse := make(map[rollupKey]*rollup, len(fine))
+	summed := map[rollupKey]bool{} // those that are not one of fine
 	for key, r := range fine {
 		key.start -= key.start % coarseRollup
-		if coarse[key] == nil {
-			coarse[key] = new(rollup)
+		there := coarse[key]
+		if there == nil {
+			coarse[key] = r
+			continue
+		}
+		if !summed[key] {
+			sum := new(rollup)
+			sum.merge(there)
+			coarse[key], summed[key] = sum, true
 		}
 		coarse[key].merge(r)
 	}
@@ -115,11 +119,11 @@ func newRollupFeed() *feed {
 }
 
 // writeRollups adds what the calls of a batch sum up to.
-func (s *Store) writeRollups(ctx context.Context, b *sink.Batch, ids map[*spool.Function]int64) error {
+func (s *Store) writeRollups(ctx context.Context, b *sink.Batch) error {
 	if len(b.Calls) == 0 {
 		return nil
 	}
-	fine := rollUp(b.Calls, ids)
+	fine := rollUp(b.Calls, &s.places)
 	if err := s.addRollups(ctx, "monitor_rollups_10s", b.Run, fine); err != nil {
 		return err
 	}

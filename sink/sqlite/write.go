@@ -61,7 +61,7 @@ func (s *Store) writeRows(ctx context.Context, b *sink.Batch) (committed func(),
 	if err != nil {
 		return nil, err
 	}
-	if err := s.writeRollups(ctx, b, ids); err != nil {
+	if err := s.writeRollups(ctx, b); err != nil {
 		return nil, err
 	}
 	settled, err := s.writeEdges(ctx, b, ids)
@@ -89,7 +89,7 @@ func (s *Store) writeRows(ctx context.Context, b *sink.Batch) (committed func(),
 	return func() {
 		settled()
 		maps.Copy(s.functions, learned)
-		s.note(int64(b.Run), b.Calls, ids)
+		s.note(int64(b.Run), b.Calls)
 	}, nil
 }
 
@@ -133,12 +133,14 @@ func (s *Store) writeCalls(ctx context.Context, b *sink.Batch, ids map[*spool.Fu
 	}
 	all := len(b.Calls)
 	b.Calls = ordered(b.Calls)
+	s.places.fill(b.Calls, ids)
 	table := tableName(s.partition.number)
-	err = s.calls.insert(ctx, table, b.Run, b.Calls, ids)
+	err = s.calls.insert(ctx, table, b.Run, b.Calls, &s.places)
 	if isConstraint(err) {
 		if err = s.dropStored(ctx, b); err == nil {
 			err = s.calls.insertNew(ctx, table)
 		}
+		s.places.fill(b.Calls, ids)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("insert calls: %w", err)
