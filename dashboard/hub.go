@@ -104,7 +104,7 @@ func (h *hub) idle() bool {
 	return true
 }
 
-func (h *hub) follow(follower Follower) {
+func (h *hub) follow(follower query.Follower) {
 	tick := time.NewTicker(followInterval)
 	defer tick.Stop()
 	defer func() { follower.Close() }()
@@ -127,7 +127,7 @@ func (h *hub) follow(follower Follower) {
 	}
 }
 
-func (h *hub) reconnect() Follower {
+func (h *hub) reconnect() query.Follower {
 	for {
 		select {
 		case <-h.ctx.Done():
@@ -141,7 +141,7 @@ func (h *hub) reconnect() Follower {
 }
 
 // read puts what is new into the ring.
-func (h *hub) read(follower Follower) error {
+func (h *hub) read(follower query.Follower) error {
 	changed, err := follower.Changed(h.ctx)
 	if err != nil || !changed {
 		return err

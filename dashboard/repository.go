@@ -7,8 +7,8 @@ import (
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
 
-// Repository answers what the dashboard asks of recorded calls. *query.DB is
-// one, by way of Database; another store may be. Its methods may be called by several goroutines at once.
+// Repository answers what the dashboard asks of recorded calls. *query.DB is one,
+// and so is *remote.DB, of databases on servers. Its methods may be called by several goroutines at once.
 type Repository interface {
 	// Calls and traces.
 	Calls(ctx context.Context, f query.Filter, p query.Page) ([]*query.Call, error)
@@ -41,25 +41,10 @@ type Repository interface {
 	Explain(ctx context.Context, f query.Filter) (statement string, args []any, err error)
 
 	// Follow returns the calls that are stored from now on.
-	Follow(ctx context.Context) (Follower, error)
+	Follow(ctx context.Context) (query.Follower, error)
 	// Path is the file, or the address, for people.
 	Path() string
 }
 
-// Follower sees calls as they are stored. Its methods are not called at the same
-// time.
-type Follower interface {
-	// Changed reports whether there may be something new; it costs microseconds.
-	Changed(ctx context.Context) (bool, error)
-	// Skim returns the newest of the calls since, in the order in which they
-	// ended, and how many more there were.
-	Skim(ctx context.Context, limit int) (calls []*query.Call, more int64, err error)
-	Close() error
-}
-
 // Database makes a Repository of a SQLite database.
-func Database(db *query.DB) Repository { return database{db} }
-
-type database struct{ *query.DB }
-
-func (d database) Follow(ctx context.Context) (Follower, error) { return d.Tail(ctx) }
+func Database(db *query.DB) Repository { return db }

@@ -22,14 +22,16 @@ import (
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
 
-const serveUsage = `usage: monitorgen serve [flags] [FILE]
+const serveUsage = `usage: monitorgen serve [flags] [FILE | URL]
 
 Serve shows a database as a live page, and as JSON under /api/v1 (docs/api.md),
 until it is interrupted. It prints the URL. FILE is a database, monitor.db if not
-named; it is only read. Rules of alerts are in a file of their own.
+named, or the URL of a PostgreSQL that agents send calls to (docs/scale.md); it is
+only read. Rules of alerts are in a file of their own.
 
 	monitorgen serve
 	monitorgen serve -addr 0.0.0.0:7788 desk.db
+	PGPASSWORD=... monitorgen serve postgres://reader@db.example/monitor
 
 It listens on this machine alone unless -addr says otherwise. Then a token is
 needed: $MONITOR_TOKEN, or one that it makes and prints with the URL.
@@ -54,7 +56,7 @@ func (f *serveFlags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.address, "addr", "", "listen on this `host:port` (default "+defaultAddress+", or the next free port)")
 	fs.Var(&f.hosts, "host", "answer requests for this `name` too, as behind a proxy; may be given again")
 	fs.BoolVar(&f.token, "token", false, "ask for a token on loopback too")
-	fs.StringVar(&f.alerts, "alerts", "", "the `file` of alert rules (default monitor-alerts.json beside the database)")
+	fs.StringVar(&f.alerts, "alerts", "", "the `file` of alert rules (default monitor-alerts.json beside the database, or here where that is on a server)")
 }
 
 // stringList is a flag that may be given again.
@@ -77,7 +79,7 @@ func runServe(ctx context.Context, e *env, args []string) int {
 	if !goOn {
 		return code
 	}
-	db := e.openDatabase(ctx, name)
+	db := e.openReader(ctx, name)
 	if db == nil {
 		return exitFailure
 	}
@@ -87,7 +89,7 @@ func runServe(ctx context.Context, e *env, args []string) int {
 		return e.failf("%v", err)
 	}
 	defer s.close()
-	fmt.Fprintf(e.stdout, "monitorgen: %s at %s\n", e.shortPath(e.database(name)), s.url)
+	fmt.Fprintf(e.stdout, "monitorgen: %s at %s\n", e.shortPath(db.Path()), s.url)
 	select {
 	case <-ctx.Done():
 		return exitDone
@@ -105,11 +107,11 @@ type serving struct {
 	http      *http.Server
 	dashboard *dashboard.Server
 	failed    chan error
-	db        *query.DB // to be closed too; nil if it is another's
+	db        reader // to be closed too; nil if it is another's
 }
 
 // startDashboard listens and serves.
-func (e *env) startDashboard(f *serveFlags, db *query.DB) (*serving, error) {
+func (e *env) startDashboard(f *serveFlags, db reader) (*serving, error) {
 	listener, err := listen(f.address)
 	if err != nil {
 		return nil, err
@@ -126,7 +128,13 @@ func (e *env) startDashboard(f *serveFlags, db *query.DB) (*serving, error) {
 			return nil, err
 		}
 	}
-	rules := filepath.Join(filepath.Dir(db.Path()), alertFile)
+	o := dashboard.Options{Repository: db}
+	rules := e.path(alertFile)
+	if file, ok := db.(*query.DB); ok { // its spool is beside it
+		rules = filepath.Join(filepath.Dir(db.Path()), alertFile)
+		programs := e.programs(file)
+		o.Control, o.Sinks, o.Spools, o.OpenCalls = programs, programs.sinks, programs.spools, programs.open
+	}
 	if f.alerts != "" {
 		rules = e.path(f.alerts)
 	}
@@ -135,11 +143,9 @@ func (e *env) startDashboard(f *serveFlags, db *query.DB) (*serving, error) {
 		hosts = append(hosts, named)
 	}
 	s := &serving{failed: make(chan error, 1), url: pageURL(listener.Addr().String(), token)}
-	programs := e.programs(db)
-	s.dashboard = dashboard.New(dashboard.Options{
-		Control: programs, Sinks: programs.sinks, Spools: programs.spools, OpenCalls: programs.open,
-		Repository: dashboard.Database(db), Host: host, Hosts: hosts, Token: token, Pages: web.Handler(),
-		AlertFile: rules, URL: pageURL(listener.Addr().String(), ""), Version: version()})
+	o.Host, o.Hosts, o.Token, o.Pages = host, hosts, token, web.Handler()
+	o.AlertFile, o.URL, o.Version = rules, pageURL(listener.Addr().String(), ""), version()
+	s.dashboard = dashboard.New(o)
 	s.http = &http.Server{Handler: s.dashboard, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: log.New(e.stderr, "monitorgen: ", 0)}
 	go func() {

@@ -1,6 +1,9 @@
 package filter
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // MatchFunction reports whether fn:pattern takes a function: one whose process
 // name or full name (import/path.Name) contains the pattern, or, where it has a
@@ -54,4 +57,35 @@ func glob(pattern, text string) bool {
 		}
 	}
 	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// Named is what terms ask of a function.
+type Named struct{ Process, Package, Name, Group string }
+
+// Full is import/path.Name.
+func (f Named) Full() string { return f.Package + "." + f.Name }
+
+// Names reports whether one of the values of a term that is about functions is a
+// name of this one.
+func (t Term) Names(f Named) bool {
+	return slices.ContainsFunc(t.Values, func(v Value) bool {
+		switch t.Field {
+		case Group:
+			return t.namesWhole(v.Text, f.Group)
+		case Package:
+			return t.namesWhole(v.Text, f.Package)
+		case Func:
+			if t.Op == Equal {
+				return v.Text == f.Process || v.Text == f.Full()
+			}
+		}
+		return MatchFunction(v.Text, f.Process, f.Full(), f.Name)
+	})
+}
+
+func (t Term) namesWhole(text, name string) bool {
+	if t.Op == Contains {
+		text = "*" + text + "*"
+	}
+	return MatchName(text, name)
 }

@@ -61,6 +61,18 @@ func bounds(bucket int) (low, high int64) {
 // Record counts a duration.
 func (h *Histogram) Record(ns int64) { h.add(bucketOf(ns), 1) }
 
+// RecordMany counts so many calls with a duration that is in the same bucket as this one.
+func (h *Histogram) RecordMany(ns int64, calls uint64) { h.add(bucketOf(ns), calls) }
+
+// Lows returns the lowest duration of every bucket but the first, which begins at 0.
+func Lows() []int64 {
+	lows := make([]int64, buckets-1)
+	for i := range lows {
+		lows[i], _ = bounds(i + 1)
+	}
+	return lows
+}
+
 func (h *Histogram) add(bucket int, n uint64) {
 	if i := bucket - h.first; uint(i) < uint(len(h.counts)) {
 		h.counts[i] += n

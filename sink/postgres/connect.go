@@ -14,8 +14,11 @@ import (
 //go:embed schema.sql
 var schema string
 
-// schemaVersion is that of the tables in schema.sql.
-const schemaVersion = 1
+//go:embed upgrade.sql
+var upgrade string
+
+// SchemaVersion is that of the tables in schema.sql.
+const SchemaVersion = 2
 
 // ErrSchema says that the database's tables are of a version that this program
 // does not write.
@@ -55,11 +58,17 @@ func (s *Store) prepare(ctx context.Context) error {
 		}
 		version, err = s.version(ctx)
 	}
+	if err == nil && version < SchemaVersion {
+		if err := s.upgrade(ctx); err != nil {
+			return fmt.Errorf("bring the tables up to date: %w", err)
+		}
+		version, err = s.version(ctx)
+	}
 	if err != nil {
 		return err
 	}
-	if version != schemaVersion {
-		return fmt.Errorf("%w: version %d, this one writes %d", ErrSchema, version, schemaVersion)
+	if version != SchemaVersion {
+		return fmt.Errorf("%w: version %d, this one writes %d", ErrSchema, version, SchemaVersion)
 	}
 	_, err = s.conn.Exec(ctx, "CREATE TEMPORARY TABLE monitor_staging (LIKE monitor_calls) ON COMMIT DELETE ROWS")
 	return err
@@ -72,6 +81,22 @@ func (s *Store) version(ctx context.Context) (version int, err error) {
 func isUndefined(err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && e.Code == undefinedTable
+}
+
+// upgrade brings the tables of an older version up to date, unless another does so
+// meanwhile.
+func (s *Store) upgrade(ctx context.Context) error {
+	return s.transaction(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(lockKey)); err != nil {
+			return err
+		}
+		var version int
+		if err := tx.QueryRow(ctx, "SELECT version FROM monitor_schema").Scan(&version); err != nil || version == SchemaVersion {
+			return err
+		}
+		_, err := tx.Exec(ctx, upgrade)
+		return err
+	})
 }
 
 // create makes the tables, unless another does so meanwhile.

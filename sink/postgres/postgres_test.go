@@ -217,11 +217,11 @@ func testRefused(t *testing.T, server *pgserver.Server) {
 	if err == nil || !strings.Contains(err.Error(), "password authentication failed") || strings.Contains(err.Error(), "canar") {
 		t.Errorf("got %v", err)
 	}
-	want(t, server, "UPDATE monitor_schema SET version = 2 RETURNING version", "2")
+	want(t, server, "UPDATE monitor_schema SET version = 3 RETURNING version", "3")
 	if _, _, err := open(t, server.URL()).Run(t.Context(), &spool.Info{ID: "x"}); !errors.Is(err, ErrSchema) {
 		t.Errorf("got %v, want %v", err, ErrSchema)
 	}
-	want(t, server, "UPDATE monitor_schema SET version = 1 RETURNING version", "1")
+	want(t, server, "UPDATE monitor_schema SET version = 2 RETURNING version", "2")
 	if err := open(t, server.URL()).Write(t.Context(), &sink.Batch{Run: 999}); !errors.Is(err, sink.ErrUnknownRun) {
 		t.Errorf("got %v, want %v", err, sink.ErrUnknownRun)
 	}

@@ -1,6 +1,6 @@
 -- One row: the version of the tables.
 CREATE TABLE monitor_schema (version int NOT NULL);
-INSERT INTO monitor_schema VALUES (1);
+INSERT INTO monitor_schema VALUES (2);
 
 CREATE TABLE monitor_runs (
 	run_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -15,7 +15,8 @@ CREATE TABLE monitor_runs (
 	go_version text NOT NULL,
 	os         text NOT NULL,
 	module     text NOT NULL,
-	session    text NOT NULL
+	session    text NOT NULL,
+	batches    bigint NOT NULL DEFAULT 0 -- that brought calls: the number of the latest
 );
 
 CREATE TABLE monitor_functions (
@@ -54,10 +55,14 @@ CREATE TABLE monitor_calls (
 	exception   text,
 	stack       bytea,            -- monitor_stacks.digest
 	data        json,             -- array: arguments, then results
+	batch       bigint NOT NULL DEFAULT 0, -- of its run: they are committed in this order
 	PRIMARY KEY (run_id, call_id, start_ns)
 ) /*PARTITION*/;
 CREATE INDEX monitor_calls_function ON monitor_calls (function_id, start_ns);
 CREATE INDEX monitor_calls_start ON monitor_calls (start_ns);
+CREATE INDEX monitor_calls_trace ON monitor_calls (run_id, trace_id);
+CREATE INDEX monitor_calls_batch ON monitor_calls (run_id, batch);
+CREATE INDEX monitor_calls_failed ON monitor_calls (run_id, call_id) WHERE failed;
 
 CREATE TABLE monitor_open_calls (
 	run_id      bigint NOT NULL,
@@ -96,6 +101,21 @@ CREATE TABLE monitor_stats (
 	name   text NOT NULL,
 	value  bigint NOT NULL,
 	PRIMARY KEY (run_id, name)
+);
+
+-- How processes were.
+CREATE TABLE monitor_figures (
+	run_id          bigint NOT NULL,
+	at_ns           bigint NOT NULL,
+	cpu_ns          bigint, -- sums since the start, as gc_cycles and gc_pause_ns; NULL: not known
+	rss             bigint,
+	heap            bigint,
+	heap_goal       bigint,
+	goroutines      bigint,
+	gc_cycles       bigint,
+	gc_pause_ns     bigint,
+	gc_pause_max_ns bigint,
+	PRIMARY KEY (run_id, at_ns)
 );
 
 CREATE FUNCTION monitor_time(ns bigint) RETURNS timestamptz LANGUAGE sql IMMUTABLE

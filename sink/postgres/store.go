@@ -51,18 +51,29 @@ var (
 )
 
 // Open returns a Store for postgres://user@host:5432/database, with the parameters
-// that libpq knows, and retention (sink.Address.Retention). Passwords can be in
-// PGPASSWORD or a PGPASSFILE as well. It does not connect yet.
-//
-// Another host is reached by TLS with its certificate verified (sslmode=verify-full)
-// unless the URL says verify-ca or require; what may go without TLS is an error.
+// that Config knows, and retention (sink.Address.Retention). It does not connect yet.
 func Open(a *sink.Address) (*Store, error) {
-	u := a.URL()
-	query := u.Query()
 	retention, err := a.Retention()
 	if err != nil {
 		return nil, err
 	}
+	config, err := Config(a)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{address: a, config: config, retention: retention}
+	s.forget()
+	return s, nil
+}
+
+// Config says how the server of an address is reached, by the parameters that
+// libpq knows. Passwords can be in PGPASSWORD or a PGPASSFILE as well.
+//
+// Another host is reached by TLS with its certificate verified (sslmode=verify-full)
+// unless the URL says verify-ca or require; what may go without TLS is an error.
+func Config(a *sink.Address) (*pgx.ConnConfig, error) {
+	u := a.URL()
+	query := u.Query()
 	query.Del("retention")
 	if !local(a, query) {
 		switch query.Get("sslmode") {
@@ -84,9 +95,7 @@ func Open(a *sink.Address) (*Store, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "monitorgen"
 	}
-	s := &Store{address: a, config: config, retention: retention}
-	s.forget()
-	return s, nil
+	return config, nil
 }
 
 // local reports whether the server is on this host.

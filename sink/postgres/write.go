@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -13,7 +14,7 @@ import (
 )
 
 // callColumns are those of monitor_calls, in the order of callRow.
-var callColumns = []string{"run_id", "call_id", "function_id", "parent_id", "trace_id", "depth", "goroutine", "start_ns", "duration_ns", "failed", "flags", "exception", "stack", "data"}
+var callColumns = []string{"run_id", "call_id", "function_id", "parent_id", "trace_id", "depth", "goroutine", "start_ns", "duration_ns", "failed", "flags", "exception", "stack", "data", "batch"}
 
 // Write stores a batch in one transaction. Calls that are stored already are left
 // out and counted as duplicates.
@@ -29,7 +30,8 @@ func (s *Store) Write(ctx context.Context, b *sink.Batch) error {
 
 // writeRows is what a batch's transaction does.
 func (s *Store) writeRows(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
-	if err := touchRun(ctx, tx, b); err != nil {
+	batch, err := touchRun(ctx, tx, b)
+	if err != nil {
 		return err
 	}
 	if err := s.writeFunctions(ctx, tx, b); err != nil {
@@ -38,7 +40,7 @@ func (s *Store) writeRows(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
 	if err := s.writeStacks(ctx, tx, b); err != nil {
 		return fmt.Errorf("stacks: %w", err)
 	}
-	stored, err := s.writeCalls(ctx, tx, b)
+	new, err := s.writeCalls(ctx, tx, b, batch)
 	if err != nil {
 		return fmt.Errorf("calls: %w", err)
 	}
@@ -46,25 +48,43 @@ func (s *Store) writeRows(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
 	s.queuePositions(rest, b)
 	s.queueDrops(rest, b)
 	s.queueOpen(rest, b)
-	queueCounts(rest, b, stored)
+	queueFigures(rest, b)
+	queueCounts(rest, b, new)
+	queueLanes(rest, b)
 	return tx.SendBatch(ctx, rest).Close()
 }
 
 // writeCalls copies calls into the staging table, and from there those that are
 // new into monitor_calls. It returns how many those were.
-func (s *Store) writeCalls(ctx context.Context, tx pgx.Tx, b *sink.Batch) (stored int64, err error) {
+func (s *Store) writeCalls(ctx context.Context, tx pgx.Tx, b *sink.Batch, batch int64) (stored, error) {
 	if len(b.Calls) == 0 {
-		return 0, nil
+		return stored{}, nil
 	}
-	rows := pgx.CopyFromSlice(len(b.Calls), func(i int) ([]any, error) { return s.callRow(b.Run, &b.Calls[i]), nil })
+	rows := pgx.CopyFromSlice(len(b.Calls), func(i int) ([]any, error) { return s.callRow(b.Run, &b.Calls[i], batch), nil })
 	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"monitor_staging"}, callColumns, rows); err != nil {
-		return 0, err
+		return stored{}, err
 	}
 	tag, err := tx.Exec(ctx, "INSERT INTO monitor_calls SELECT * FROM monitor_staging ON CONFLICT DO NOTHING")
-	return tag.RowsAffected(), err
+	if err != nil {
+		return stored{}, err
+	}
+	new := stored{calls: tag.RowsAffected()}
+	if new.calls < int64(len(b.Calls)) {
+		err = tx.QueryRow(ctx, "SELECT count(*) FROM monitor_calls WHERE run_id = $1 AND batch = $2 AND failed", int64(b.Run), batch).Scan(&new.failed)
+		return new, err
+	}
+	for i := range b.Calls {
+		if b.Calls[i].Failed() {
+			new.failed++
+		}
+	}
+	return new, nil
 }
 
-func (s *Store) callRow(run sink.RunID, c *spool.Call) []any {
+// stored is how many calls of a batch were not there before.
+type stored struct{ calls, failed int64 }
+
+func (s *Store) callRow(run sink.RunID, c *spool.Call, batch int64) []any {
 	var duration, exception, stack, data any
 	if c.Flags&wire.FlagSampled == 0 {
 		duration = c.Duration
@@ -79,7 +99,7 @@ func (s *Store) callRow(run sink.RunID, c *spool.Call) []any {
 		data = cleanJSON(c.Data)
 	}
 	return []any{int64(run), int64(c.ID), s.functions[c.Function.Digest], int64(c.Parent), int64(c.Trace), int32(c.Depth), int64(c.Goroutine),
-		c.Start, duration, c.Failed(), int16(c.Flags), exception, stack, data}
+		c.Start, duration, c.Failed(), int16(c.Flags), exception, stack, data, batch}
 }
 
 // writeFunctions makes rows of the functions of a batch that are not known yet.
@@ -155,18 +175,22 @@ func (s *Store) writeStacks(ctx context.Context, tx pgx.Tx, b *sink.Batch) error
 	return nil
 }
 
-// touchRun keeps what follows from a batch for its run. A run that is not there, in
-// tables that were made anew, has to be made known again.
-func touchRun(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
+// touchRun keeps what follows from a batch for its run, and returns the batch's
+// number: the row is locked until the batch is committed, so they are committed in
+// the order of their numbers. A run that is not there, in tables that were made
+// anew, has to be made known again.
+func touchRun(ctx context.Context, tx pgx.Tx, b *sink.Batch) (batch int64, err error) {
 	var last int64
 	for i := range b.Calls {
 		last = max(last, b.Calls[i].Start+b.Calls[i].Duration)
 	}
-	tag, err := tx.Exec(ctx, "UPDATE monitor_runs SET last_ns = greatest(last_ns, $1), ended = $2 WHERE run_id = $3", last, b.Ended, int64(b.Run))
-	if err == nil && tag.RowsAffected() == 0 {
-		return sink.ErrUnknownRun
+	more := min(len(b.Calls), 1)
+	err = tx.QueryRow(ctx, "UPDATE monitor_runs SET last_ns = greatest(last_ns, $1), ended = $2, batches = batches + $3 WHERE run_id = $4 RETURNING batches",
+		last, b.Ended, more, int64(b.Run)).Scan(&batch)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = sink.ErrUnknownRun
 	}
-	return err
+	return batch, err
 }
 
 // queuePositions stores how far the spool is read.
@@ -203,21 +227,16 @@ func (s *Store) queueOpen(rest *pgx.Batch, b *sink.Batch) {
 		}
 		rest.Queue(`INSERT INTO monitor_open_calls
 			(run_id, call_id, function_id, parent_id, trace_id, depth, goroutine, start_ns, seen_ns, seen_by, data)
-			SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json
-			WHERE NOT EXISTS (SELECT FROM monitor_calls WHERE run_id = $1 AND call_id = $2) ON CONFLICT DO NOTHING`,
+			SELECT $1, $2, $3, $4, $5, $6, $7, $8, greatest($9, last_ns), CASE WHEN last_ns > $9 THEN $12 ELSE $10 END, $11::json
+			FROM monitor_runs WHERE run_id = $1 AND NOT EXISTS (SELECT FROM monitor_calls WHERE run_id = $1 AND call_id = $2) ON CONFLICT DO NOTHING`,
 			int64(b.Run), int64(c.ID), s.functions[c.Function.Digest], int64(c.Parent), int64(c.Trace), int32(c.Depth), int64(c.Goroutine),
-			c.Start, b.Open.Seen, string(b.Open.By), data)
+			c.Start, b.Open.Seen, string(b.Open.By), data, string(spool.SignRecord))
 	}
 }
 
 // queueCounts keeps what sink_stats shows.
-func queueCounts(rest *pgx.Batch, b *sink.Batch, stored int64) {
-	var failed, dropped int64
-	for i := range b.Calls {
-		if b.Calls[i].Failed() {
-			failed++
-		}
-	}
+func queueCounts(rest *pgx.Batch, b *sink.Batch, new stored) {
+	var dropped int64
 	for _, d := range b.Drops {
 		dropped += int64(d.Count)
 	}
@@ -225,8 +244,8 @@ func queueCounts(rest *pgx.Batch, b *sink.Batch, stored int64) {
 		name  string
 		value int64
 	}{
-		{"calls", stored}, {"errors", failed}, {"drops", dropped}, {"bytes", b.Bytes},
-		{"quarantined", int64(b.Quarantined)}, {"duplicates", int64(len(b.Calls)) - stored},
+		{"calls", new.calls}, {"errors", new.failed}, {"drops", dropped}, {"bytes", b.Bytes},
+		{"quarantined", int64(b.Quarantined)}, {"duplicates", int64(len(b.Calls)) - new.calls},
 	} {
 		if c.value != 0 {
 			rest.Queue(`INSERT INTO monitor_stats AS had (run_id, name, value) VALUES ($1, $2, $3)

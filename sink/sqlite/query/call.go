@@ -59,8 +59,6 @@ type Call struct {
 	Function int64 // its id, 0 if it is not known
 	Open     bool  // it had not ended when its process did; only DB.Call finds such a one
 	Untimed  bool  // a sample left it out and its error brought it in: there is no duration
-
-	function *function // nil when it is not known
 }
 
 // Panicked reports whether the call was left by a panic.
@@ -97,22 +95,24 @@ func scanCall(rows *sql.Rows, functions map[int64]*function) (*Call, error) {
 	c.Failed, c.Exception = status != 0, exception.String
 	c.Function, c.Untimed = functionID.Int64, !duration.Valid
 	if f := functions[c.Function]; f != nil {
-		c.function, c.Process, c.Group = f, f.process, f.group
+		c.Process, c.Group = f.process, f.group
 		if data.Valid {
-			err = c.setValues(f, data.String)
+			err = c.SetValues(f.values, data.String)
 		}
 	}
 	return &c, err
 }
 
-func (c *Call) setValues(f *function, data string) error {
+// SetValues sets arguments and results as they are stored: an array in JSON, of
+// which described says what each is.
+func (c *Call) SetValues(described []Datum, data string) error {
 	var values []json.RawMessage
 	if err := json.Unmarshal([]byte(data), &values); err != nil {
 		return fmt.Errorf("values of call %s: %w", c.ID, err)
 	}
-	for i, v := range values[:min(len(values), len(f.values))] {
-		value := Value{f.values[i].Name, f.values[i].Type, v}
-		if f.values[i].Output {
+	for i, v := range values[:min(len(values), len(described))] {
+		value := Value{described[i].Name, described[i].Type, v}
+		if described[i].Output {
 			c.Results = append(c.Results, value)
 		} else {
 			c.Arguments = append(c.Arguments, value)

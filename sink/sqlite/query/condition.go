@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -212,18 +211,7 @@ func (c *compiler) term(t filter.Term) error {
 
 // names reports whether one of the term's values is that of the function.
 func names(t filter.Term, fn *function) bool {
-	return slices.ContainsFunc(t.Values, func(v filter.Value) bool {
-		switch name := map[filter.Field]string{filter.Group: fn.group, filter.Package: fn.pkg}[t.Field]; {
-		case t.Field == filter.Func && t.Op == filter.Equal:
-			return v.Text == fn.process || v.Text == fn.full()
-		case t.Field == filter.Func || t.Field == filter.Under:
-			return filter.MatchFunction(v.Text, fn.process, fn.full(), fn.name)
-		case t.Op == filter.Contains:
-			return filter.MatchName("*"+v.Text+"*", name)
-		default:
-			return filter.MatchName(v.Text, name)
-		}
-	})
+	return t.Names(filter.Named{Process: fn.process, Package: fn.pkg, Name: fn.name, Group: fn.group})
 }
 
 // runs narrows the selection to runs.
@@ -316,7 +304,7 @@ func (c *compiler) value(t filter.Term, v filter.Value) (string, []any) {
 		if t.Op == filter.Equal || t.Op == filter.NotEqual {
 			return "exception = ?", []any{v.Text}
 		}
-		return "exception LIKE ? ESCAPE '\\'", []any{containing(v.Text)}
+		return "exception LIKE ? ESCAPE '\\'", []any{filter.Like(v.Text)}
 	case filter.Any:
 		return anyValue(v.Text)
 	case filter.Arg, filter.Result:
@@ -338,18 +326,13 @@ func number(column string, op filter.Op, v filter.Value) (string, []any) {
 	return column + " " + string(op) + " ?", []any{v.Int}
 }
 
-// containing is a LIKE pattern for a text with * for any text.
-func containing(text string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`, `*`, `%`).Replace(text) + "%"
-}
-
 // anyValue looks for a text in the values as they are stored, in JSON.
 func anyValue(text string) (string, []any) {
-	escaped, err := json.Marshal(text)
-	if err != nil {
+	pattern, ok := filter.LikeJSON(text)
+	if !ok {
 		return "0", nil // it was text when it was parsed
 	}
-	return "data LIKE ? ESCAPE '\\'", []any{containing(strings.Trim(string(escaped), `"`))}
+	return "data LIKE ? ESCAPE '\\'", []any{pattern}
 }
 
 func (c *compiler) words(text string) (string, []any) {
@@ -359,7 +342,7 @@ func (c *compiler) words(text string) (string, []any) {
 	})
 	inData, args := anyValue(text)
 	return "(" + functionsText(ids) + " OR coalesce(exception LIKE ? ESCAPE '\\', 0) OR coalesce(" + inData + ", 0))",
-		append([]any{containing(text)}, args...)
+		append([]any{filter.Like(text)}, args...)
 }
 
 // path compares a part of an argument or a result. Where it is in the data
@@ -367,7 +350,7 @@ func (c *compiler) words(text string) (string, []any) {
 func (c *compiler) path(t filter.Term, v filter.Value) (string, []any) {
 	at := map[int]map[int64]bool{} // functions by the place of the value
 	for id, fn := range c.functions {
-		if i := fn.place(t.Path[0], t.Field == filter.Result); i >= 0 {
+		if i := Place(fn.values, t.Path[0], t.Field == filter.Result); i >= 0 {
 			if at[i] == nil {
 				at[i] = map[int64]bool{}
 			}
@@ -391,12 +374,12 @@ func (c *compiler) path(t filter.Term, v filter.Value) (string, []any) {
 	return "(" + strings.Join(append(parts, "0"), " OR ") + ")", args
 }
 
-// place returns the index of a value by its name, or by its position among
+// Place returns the index of a value by its name, or by its position among
 // arguments or results; -1 for none.
-func (f *function) place(name string, output bool) int {
+func Place(values []Datum, name string, output bool) int {
 	position, err := strconv.Atoi(name)
 	nth := 0
-	for i, v := range f.values {
+	for i, v := range values {
 		if v.Output != output {
 			continue
 		}
@@ -434,7 +417,7 @@ const valueText = "coalesce(data ->> ?, data ->> ?)"
 func compareJSON(op filter.Op, v filter.Value) (string, []any) {
 	switch {
 	case op == filter.Contains || op == filter.Is && strings.Contains(v.Text, "*"):
-		return valueText + " LIKE ? ESCAPE '\\'", []any{jsonValue, containing(v.Text)}
+		return valueText + " LIKE ? ESCAPE '\\'", []any{jsonValue, filter.Like(v.Text)}
 	case op == filter.Is, op == filter.NotEqual:
 		op = filter.Equal
 	}

@@ -25,7 +25,7 @@ var (
 
 // SQL runs one statement that reads and returns at most limit rows.
 func (d *DB) SQL(ctx context.Context, statement string, limit int) (*Table, error) {
-	statement, err := single(statement)
+	statement, err := Single(statement)
 	if err != nil {
 		return nil, err
 	}
@@ -58,10 +58,10 @@ func (d *DB) SQL(ctx context.Context, statement string, limit int) (*Table, erro
 	return table, nil
 }
 
-// single returns the one statement in text, without what ends it. What it
+// Single returns the one statement in text, without what ends it. What it
 // starts with is checked because a read-only connection is not enough: ATTACH
 // makes a file, and VACUUM INTO writes one.
-func single(text string) (string, error) {
+func Single(text string) (string, error) {
 	statement := ""
 	for text != "" && statement == "" {
 		statement, text = cutStatement(text)

@@ -27,9 +27,9 @@ func TestSingle(t *testing.T) {
 		{"", "", ErrNoStatement},
 	}
 	for _, tt := range tests {
-		got, err := single(tt.text)
+		got, err := Single(tt.text)
 		if got != tt.want || !errors.Is(err, tt.err) {
-			t.Errorf("single(%q) = %q, %v, want %q, %v", tt.text, got, err, tt.want, tt.err)
+			t.Errorf("Single(%q) = %q, %v, want %q, %v", tt.text, got, err, tt.want, tt.err)
 		}
 	}
 }
@@ -37,12 +37,12 @@ func TestSingle(t *testing.T) {
 func FuzzSingle(f *testing.F) {
 	f.Add("SELECT ';' -- ;\n;")
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := single(text)
+		got, err := Single(text)
 		if err != nil {
 			return
 		}
-		if again, err := single(got); err != nil || again != got {
-			t.Errorf("single(%q) = %q, and of that %q, %v", text, got, again, err)
+		if again, err := Single(got); err != nil || again != got {
+			t.Errorf("Single(%q) = %q, and of that %q, %v", text, got, again, err)
 		}
 	})
 }

@@ -19,6 +19,29 @@ const (
 	tailBatch = 5_000   // calls that Next returns at most
 )
 
+// Follower sees calls as they are stored. Its methods are not called at the same
+// time.
+type Follower interface {
+	// Changed reports whether there may be something new; it costs microseconds.
+	Changed(ctx context.Context) (bool, error)
+	// Skim returns the newest of the calls since, at most limit, in the order in
+	// which they ended, and how many more there were.
+	Skim(ctx context.Context, limit int) (calls []*Call, more int64, err error)
+	// Next returns calls since, in the order in which they ended, some thousands at
+	// most: when it returns any, there may be more.
+	Next(ctx context.Context) ([]*Call, error)
+	Close() error
+}
+
+// Follow returns the calls that are stored from now on.
+func (d *DB) Follow(ctx context.Context) (Follower, error) {
+	t, err := d.Tail(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
 // Tail returns calls as they are stored. Calls are stored when they end and
 // numbered when they start, so it remembers which numbers are still to come:
 // for the newest 10,000 gaps between those that came. A call that ends after
