@@ -85,6 +85,9 @@ func runAgent(ctx context.Context, e *env, args []string) int {
 	if flags.NArg() > 0 {
 		return e.failf("agent takes flags alone, not %q; the database is -db FILE", flags.Args())
 	}
+	if isURL(a.db) {
+		return e.failf("agent: -db is a file, and %s a store: -store URL", nameOf(a.db))
+	}
 	if a.interval <= 0 || a.batch <= 0 || a.breaker.Failures <= 0 || a.breaker.Timeout <= 0 {
 		return e.failf("agent: -interval, -batch, -failures and -retry are above 0")
 	}

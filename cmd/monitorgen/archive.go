@@ -91,6 +91,9 @@ func runArchive(ctx context.Context, e *env, args []string) int {
 	shown := e.progress()
 	defer shown.end()
 	at.Progress = func(name string, rows int64) { shown.say("%s: %s", path.Base(name), plural(rows, "call")) }
+	if i := slices.IndexFunc(words, isURL); i >= 0 {
+		return e.notOnServers("archive", words[i])
+	}
 	verb := slices.IndexFunc(words, func(w string) bool { return w == "run" || w == "ls" || w == "restore" })
 	switch {
 	case verb < 0 || verb > 1:

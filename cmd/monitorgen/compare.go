@@ -19,7 +19,7 @@ const compareUsage = `usage: monitorgen compare [flags] A B
 
 Compare shows, function by function, what changed from A to B: calls, errors and
 the quantiles of durations, and which functions are new or gone. A and B are
-databases, or queries in the one of -db, as run:3.
+databases (files or URLs), or queries in the one of -db, as run:3.
 
 	monitorgen compare main.db branch.db
 	monitorgen compare run:3 run:last -fail-on 'p95>+20%%' -fail-on 'errors>0'
@@ -91,22 +91,22 @@ type comparing struct {
 // side sums up the calls of a database, or of a query.
 func (c *comparing) side(ctx context.Context, text string) (aggregate.Sums[aggregate.Name], int) {
 	f, file := query.Filter{Query: c.query}, text
-	if info, err := os.Stat(c.env.path(text)); err != nil || info.IsDir() {
+	if info, err := os.Stat(c.env.path(text)); !isURL(text) && (err != nil || info.IsDir()) {
 		q, err := filter.Parse(text)
 		if err != nil || q.Only(filter.Words) {
-			return nil, c.env.failf("%q is neither a database nor a query such as run:3", text)
+			return nil, c.env.failf("%q is neither a database nor a query such as run:3", nameOf(text))
 		}
 		f.Query.Terms = slices.Concat(q.Terms, c.query.Terms)
 		file = c.database
 	}
-	db := c.env.openDatabase(ctx, file)
+	db := c.env.openReader(ctx, file)
 	if db == nil {
 		return nil, exitFailure
 	}
 	defer db.Close()
 	all, err := db.AllFunctions(ctx)
 	if err != nil {
-		return nil, c.env.failQuery(c.env.database(file), err)
+		return nil, c.env.failQuery(db.Path(), err)
 	}
 	catalog, sums := aggregate.NewCatalog(all), aggregate.Sums[aggregate.Name]{}
 	_, err = db.Cells(ctx, f, time.Hour, func(cell *query.Cell) {
@@ -115,10 +115,10 @@ func (c *comparing) side(ctx context.Context, text string) (aggregate.Sums[aggre
 		}
 	})
 	if err != nil {
-		return nil, c.env.failQuery(c.env.database(file), err)
+		return nil, c.env.failQuery(db.Path(), err)
 	}
 	if len(sums) == 0 {
-		return nil, c.env.failf("%s has no such call", text)
+		return nil, c.env.failf("%s has no such call", nameOf(text))
 	}
 	return sums, exitDone
 }

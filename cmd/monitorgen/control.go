@@ -81,6 +81,9 @@ func runControl(ctx context.Context, e *env, args []string) int {
 	if err != nil {
 		return e.failf("%v", err)
 	}
+	if isURL(name) {
+		return e.notOnServers("control", name)
+	}
 	db := e.database(name)
 	dir := e.spoolOf(db)
 	if *folder != "" {

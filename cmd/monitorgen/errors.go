@@ -8,11 +8,12 @@ import (
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
 
-const errorsUsage = `usage: monitorgen errors [flags] [FILE]
+const errorsUsage = `usage: monitorgen errors [flags] [FILE | URL]
 
 Errors shows the newest calls that ended in an error or a panic, newest first:
 when, which call, with what arguments and results, and the error's text or the
-panic's value and stack; of an error, where it surfaced. FILE is a database, monitor.db if not named.
+panic's value and stack; of an error, where it surfaced. FILE is a database, monitor.db if not named;
+` + serverText + `
 
 	monitorgen errors -since 1h -func Submit
 
@@ -29,14 +30,14 @@ func runErrors(ctx context.Context, e *env, args []string) int {
 	if code, goOn := parseFlags(e, fs, args); !goOn {
 		return code
 	}
-	name, code, goOn := oneFile(e, fs)
+	name, code, goOn := oneSource(e, fs)
 	if !goOn {
 		return code
 	}
 	if *n < 1 {
 		return e.failf("-n: %d calls cannot be shown", *n)
 	}
-	db := e.openDatabase(ctx, name)
+	db := e.openReader(ctx, name)
 	if db == nil {
 		return exitFailure
 	}
@@ -44,11 +45,11 @@ func runErrors(ctx context.Context, e *env, args []string) int {
 	failed, err := db.Errors(ctx, f.filter(), *n)
 	switch {
 	case err != nil:
-		return e.failQuery(e.database(name), err)
+		return e.failQuery(db.Path(), err)
 	case *asJSON:
 		e.printJSON(map[string]any{"errors": callEntries(failed)})
 	case len(failed) == 0:
-		e.nothingFound("such error", e.database(name))
+		e.nothingFound("such error", db.Path())
 	}
 	if !*asJSON {
 		for _, c := range failed {

@@ -12,10 +12,11 @@ import (
 	"github.com/monitorgen/monitorgen/export"
 )
 
-const exportUsage = `usage: monitorgen export -format FORMAT [flags] [FILE]
+const exportUsage = `usage: monitorgen export -format FORMAT [flags] [FILE | URL]
 
 Export writes calls, oldest first, as they are read. FILE is a database,
-monitor.db if not named. The formats are
+monitor.db if not named; ` + serverText + `
+The formats are
 
 %s
 	monitorgen export -format perfetto -q 'run:last group:desk.*' -o desk.perfetto.json
@@ -35,7 +36,7 @@ func runExport(ctx context.Context, e *env, args []string) int {
 	if code, goOn := parseFlags(e, fs, args); !goOn {
 		return code
 	}
-	file, code, goOn := oneFile(e, fs)
+	file, code, goOn := oneSource(e, fs)
 	if !goOn {
 		return code
 	}
@@ -46,7 +47,7 @@ func runExport(ctx context.Context, e *env, args []string) int {
 	if format.Binary() && *to == "" && terminal(e.stdout) {
 		return e.failf("%s is not for a terminal: -o names a file", format.Name)
 	}
-	db := e.openDatabase(ctx, file)
+	db := e.openReader(ctx, file)
 	if db == nil {
 		return exitFailure
 	}
@@ -54,13 +55,13 @@ func runExport(ctx context.Context, e *env, args []string) int {
 	write := func(w io.Writer) (n int64, err error) { return export.Write(ctx, w, format, db, f.filter()) }
 	if *to == "" {
 		if _, err := write(e.stdout); err != nil && !errors.Is(err, syscall.EPIPE) {
-			return e.failQuery(e.database(file), err)
+			return e.failQuery(db.Path(), err)
 		}
 		return exitDone
 	}
 	n, err := writeFile(e.path(*to), write)
 	if err != nil {
-		return e.failQuery(e.database(file), err)
+		return e.failQuery(db.Path(), err)
 	}
 	fmt.Fprintf(e.stderr, "monitorgen: %s in %s\n", plural(n, "call"), *to)
 	return exitDone

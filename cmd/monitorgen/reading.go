@@ -35,12 +35,31 @@ func (e *env) failQuery(path string, err error) int {
 	return e.failf("%s", strings.ReplaceAll(err.Error(), path, e.shortPath(path)))
 }
 
-// oneFile returns the [FILE] argument of a command, "" for none.
+// oneFile returns the [FILE] argument of a command, "" for none. What is on a server
+// is the business of others.
 func oneFile(e *env, fs *flag.FlagSet) (name string, code int, goOn bool) {
+	name, code, goOn = oneSource(e, fs)
+	if goOn && isURL(name) {
+		return "", e.notOnServers(fs.Name(), name), false
+	}
+	return name, code, goOn
+}
+
+// oneSource returns the [FILE | URL] argument of a command, "" for none.
+func oneSource(e *env, fs *flag.FlagSet) (name string, code int, goOn bool) {
 	if fs.NArg() > 1 {
-		return "", e.failf("%s takes one database, not %q; flags come first", fs.Name(), fs.Args()), false
+		names := make([]string, fs.NArg())
+		for i, name := range fs.Args() {
+			names[i] = nameOf(name)
+		}
+		return "", e.failf("%s takes one database, not %q; flags come first", fs.Name(), names), false
 	}
 	return fs.Arg(0), 0, true
+}
+
+// notOnServers says that a command is for files.
+func (e *env) notOnServers(command, url string) int {
+	return e.failf("%s is for a SQLite file, and %s is on a server: what is kept there is said by retention= in the URL of its agents, and what programs record beside their spool (docs/scale.md)", command, nameOf(url))
 }
 
 // filterFlags choose calls. They mean the same for every command that has them.

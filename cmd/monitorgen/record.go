@@ -36,6 +36,9 @@ func (e *env) spoolOf(db string) string {
 // stores what it records, until all that its processes left is stored. The
 // exit code is that of run, unless records could not be stored.
 func (e *env) record(ctx context.Context, g *goLine, run func(environ []string) int) int {
+	if isURL(g.db) {
+		return e.failf("-db is a file, and %s a store: monitorgen agent -store URL sends calls there", nameOf(g.db))
+	}
 	db := e.database(g.db)
 	options, err := e.keeping(nil)
 	if err != nil {

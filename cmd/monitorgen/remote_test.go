@@ -138,3 +138,48 @@ func get(t *testing.T, url string) string {
 	}
 	return r.Status + " " + string(body)
 }
+
+// The commands read PostgreSQL too, and say of it no password.
+func TestCommandsReadPostgres(t *testing.T) {
+	url, _ := startPostgres(t)
+	for _, c := range []struct {
+		line string
+		code int
+		want []string
+	}{
+		{"stats -exact URL", exitDone, []string{"3       1    8ms", "desk.Submit"}},
+		{"stats -json URL", exitDone, []string{`"calls": 3`, `"p50_ns": 2000000`, `"exact": true`}},
+		{"errors URL", exitDone, []string{"limit breach", "call 1:2", `id = o-2`}},
+		{"tree URL", exitDone, []string{`desk.Submit(id=o-1)`, `└─ desk.Submit(id=o-2)`, `   └─ desk.Submit(id=o-3)`}},
+		{"tree -call 1:9 URL", exitFailure, []string{"no such call: 1:9"}},
+		{"tail -f=false -q arg.id=o-3 URL", exitDone, []string{"o-3"}},
+		{"top -window 0 URL", exitDone, []string{"1 function, 3 calls, 1 error", "desk.Submit"}},
+		{"export -format csv URL", exitDone, []string{"desk.Submit,OK"}},
+		{"sql URL SELECT_count(*)_FROM_process§trace", exitDone, []string{"3"}},
+		{"sql URL DROP_VIEW_process§trace", exitFailure, []string{"DROP is not run"}},
+		{"compare err URL -db URL", exitDone, []string{"desk.Submit"}},
+		{"stats URL URL", exitFailure, []string{"stats takes one database"}},
+		{"retention URL", exitFailure, []string{"retention is for a SQLite file", "is on a server"}},
+		{"control URL", exitFailure, []string{"control is for a SQLite file"}},
+		{"archive -to x URL run", exitFailure, []string{"archive is for a SQLite file"}},
+		{"recover URL", exitFailure, []string{"recover is for a SQLite file"}},
+		{"open URL", exitFailure, []string{"open is for a SQLite file"}},
+		{"agent -once -db URL", exitFailure, []string{"agent: -db is a file"}},
+		{"stats redis://me:canary@localhost/x", exitFailure, []string{"redis://localhost/x cannot be read"}},
+		{"stats postgres://me:canary@db.example/x?sslmode=disable", exitFailure, []string{"would send what is recorded as it is"}},
+		{"stats postgres://monitor:canary@127.0.0.1:1/x", exitFailure, []string{"connection refused"}},
+	} {
+		var said bytes.Buffer
+		e := &env{stdout: &said, stderr: &said, getenv: func(string) string { return "" }, dir: t.TempDir()}
+		words := strings.Fields(strings.ReplaceAll(c.line, "URL", url))
+		for i := range words { // _ is a blank within a word
+			words[i] = strings.ReplaceAll(strings.ReplaceAll(words[i], "_", " "), "§", "_")
+		}
+		code := dispatch(t.Context(), e, words)
+		for _, want := range c.want {
+			if code != c.code || !strings.Contains(said.String(), want) || strings.Contains(said.String(), "canary") {
+				t.Errorf("%s: ends with %d, and no %q in\n%s", c.line, code, want, said.String())
+			}
+		}
+	}
+}

@@ -14,10 +14,11 @@ import (
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
 
-const sqlUsage = `usage: monitorgen sql [flags] [FILE] STATEMENT
+const sqlUsage = `usage: monitorgen sql [flags] [FILE | URL] STATEMENT
 
 Sql runs one statement that reads, and prints its rows. FILE is a database,
-monitor.db if not named. Ask the views process_trace (a row per call),
+monitor.db if not named; ` + serverText + `
+Ask the views process_trace (a row per call),
 data_trace (a row per argument and result), functions, runs, drops and
 sink_stats.
 
@@ -48,7 +49,7 @@ func runSQL(ctx context.Context, e *env, args []string) int {
 	case *asJSON && *asCSV:
 		return e.failf("-json and -csv exclude each other")
 	}
-	db := e.openDatabase(ctx, name)
+	db := e.openReader(ctx, name)
 	if db == nil {
 		return exitFailure
 	}
@@ -58,7 +59,7 @@ func runSQL(ctx context.Context, e *env, args []string) int {
 	case errors.Is(err, query.ErrNoStatement):
 		return e.failf("no statement to run")
 	case err != nil:
-		return e.failQuery(e.database(name), err)
+		return e.failQuery(db.Path(), err)
 	case *asJSON:
 		e.printJSON(map[string]any{"columns": table.Columns, "rows": rowObjects(table), "truncated": table.Truncated})
 	case *asCSV:

@@ -14,11 +14,11 @@ import (
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
 
-const statsUsage = `usage: monitorgen stats [flags] [FILE]
+const statsUsage = `usage: monitorgen stats [flags] [FILE | URL]
 
 Stats shows for every function its calls, the errors among them, and its
 durations: in total, on average, the quantiles and the longest. FILE is a
-database, monitor.db if not named.
+database, monitor.db if not named; ` + serverText + `
 
 	monitorgen stats -since 10m -sort p95 -n 20
 
@@ -70,7 +70,7 @@ func runStats(ctx context.Context, e *env, args []string) int {
 	if code, goOn := parseFlags(e, fs, args); !goOn {
 		return code
 	}
-	name, code, goOn := oneFile(e, fs)
+	name, code, goOn := oneSource(e, fs)
 	if !goOn {
 		return code
 	}
@@ -78,19 +78,20 @@ func runStats(ctx context.Context, e *env, args []string) int {
 	if order == nil {
 		return e.failf("-sort: no column %q%s", *sortBy, rewrite.DidYouMean(*sortBy, slices.Sorted(maps.Keys(statsOrders))))
 	}
-	db := e.openDatabase(ctx, name)
+	db := e.openReader(ctx, name)
 	if db == nil {
 		return exitFailure
 	}
 	defer db.Close()
 	all, exact, err := functionStats(ctx, db, f.filter(), *exactly)
 	if err != nil {
-		return e.failQuery(e.database(name), err)
+		return e.failQuery(db.Path(), err)
 	}
-	spool, err := db.Spool(ctx)
+	counters, err := db.SinkStats(ctx)
 	if err != nil {
-		return e.failQuery(e.database(name), err)
+		return e.failQuery(db.Path(), err)
 	}
+	spool := query.SpoolOf(counters)
 	slices.SortStableFunc(all, order)
 	shown := all
 	if *n > 0 {
@@ -104,7 +105,7 @@ func runStats(ctx context.Context, e *env, args []string) int {
 		}
 		e.printJSON(result)
 	case len(all) == 0:
-		e.nothingFound("such call", e.database(name))
+		e.nothingFound("such call", db.Path())
 	default:
 		e.printStats(e.stdout, shown)
 		printMoreFunctions(e.stdout, len(all)-len(shown))
@@ -122,7 +123,7 @@ const exactCalls = 500_000
 
 // functionStats returns the statistics of functions, and whether their quantiles
 // are exact.
-func functionStats(ctx context.Context, db *query.DB, f query.Filter, exactly bool) ([]query.FunctionStats, bool, error) {
+func functionStats(ctx context.Context, db reader, f query.Filter, exactly bool) ([]query.FunctionStats, bool, error) {
 	if !exactly {
 		n, err := db.Count(ctx)
 		if err != nil {

@@ -15,10 +15,11 @@ import (
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
 
-const tailUsage = `usage: monitorgen tail [flags] [FILE]
+const tailUsage = `usage: monitorgen tail [flags] [FILE | URL]
 
 Tail shows the newest calls, and then calls as they are stored, until it is
-interrupted. FILE is a database, monitor.db if not named.
+interrupted. FILE is a database, monitor.db if not named;
+` + serverText + `
 
 	monitorgen tail -errors -func desk.
 	monitorgen tail -q 'under:Checkout dur:>5ms'
@@ -41,14 +42,14 @@ func runTail(ctx context.Context, e *env, args []string) int {
 	if code, goOn := parseFlags(e, fs, args); !goOn {
 		return code
 	}
-	name, code, goOn := oneFile(e, fs)
+	name, code, goOn := oneSource(e, fs)
 	switch {
 	case !goOn:
 		return code
 	case *n < 0:
 		return e.failf("-n: %d calls cannot be shown", *n)
 	}
-	db := e.openDatabase(ctx, name)
+	db := e.openReader(ctx, name)
 	if db == nil {
 		return exitFailure
 	}
@@ -62,7 +63,7 @@ func runTail(ctx context.Context, e *env, args []string) int {
 	case err == nil, ctx.Err() != nil, errors.Is(err, syscall.EPIPE):
 		return exitDone // an interrupt or a closed pipe is how a tail ends
 	default:
-		return e.failQuery(e.database(name), err)
+		return e.failQuery(db.Path(), err)
 	}
 }
 
@@ -72,7 +73,7 @@ var failed = filter.Term{Field: filter.Status, Op: filter.Is, Values: []filter.V
 // tailing is a tail at work.
 type tailing struct {
 	env    *env
-	db     *query.DB
+	db     reader
 	filter query.Filter
 	newest func(context.Context, query.Filter, int) ([]*query.Call, error)
 	asJSON bool
@@ -85,7 +86,7 @@ func (t *tailing) run(ctx context.Context, n int, follow bool) error {
 	signal.Notify(pipe, syscall.SIGPIPE)
 	defer signal.Stop(pipe)
 
-	tail, err := t.db.Tail(ctx)
+	tail, err := t.db.Follow(ctx)
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func (t *tailing) printNewest(ctx context.Context, n int) error {
 }
 
 // printStored prints what came since.
-func (t *tailing) printStored(ctx context.Context, tail *query.Tail) error {
+func (t *tailing) printStored(ctx context.Context, tail query.Follower) error {
 	for {
 		calls, err := tail.Next(ctx)
 		if err != nil || len(calls) == 0 {

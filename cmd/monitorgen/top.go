@@ -19,11 +19,12 @@ import (
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
 
-const topUsage = `usage: monitorgen top [flags] [FILE]
+const topUsage = `usage: monitorgen top [flags] [FILE | URL]
 
 Top shows the functions of the last minute, those with the most time first, and
 again every second, until q or an interrupt. Keys: t by time, c by calls, e by
-errors, p by the 95th percentile. FILE is a database, monitor.db if not named.
+errors, p by the 95th percentile. FILE is a database, monitor.db if not named;
+` + serverText + `
 
 	monitorgen top -sort errors -q 'group:desk.*'
 
@@ -46,7 +47,7 @@ func runTop(ctx context.Context, e *env, args []string) int {
 	if code, goOn := parseFlags(e, fs, args); !goOn {
 		return code
 	}
-	name, code, goOn := oneFile(e, fs)
+	name, code, goOn := oneSource(e, fs)
 	switch {
 	case !goOn:
 		return code
@@ -55,14 +56,14 @@ func runTop(ctx context.Context, e *env, args []string) int {
 	case *window < 0 || *n < 0:
 		return e.failf("-window and -n cannot be negative")
 	}
-	db := e.openDatabase(ctx, name)
+	db := e.openReader(ctx, name)
 	if db == nil {
 		return exitFailure
 	}
 	defer db.Close()
 	t := &topping{env: e, db: db, query: q, order: *sortBy, window: *window, most: *n}
 	if err := t.run(ctx); err != nil && ctx.Err() == nil {
-		return e.failQuery(e.database(name), err)
+		return e.failQuery(db.Path(), err)
 	}
 	return exitDone
 }
@@ -70,7 +71,7 @@ func runTop(ctx context.Context, e *env, args []string) int {
 // topping is a top at work.
 type topping struct {
 	env    *env
-	db     *query.DB
+	db     reader
 	query  queryFlag
 	order  string
 	window time.Duration

@@ -7,11 +7,12 @@ import (
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
 
-const treeUsage = `usage: monitorgen tree [flags] [FILE]
+const treeUsage = `usage: monitorgen tree [flags] [FILE | URL]
 
 Tree shows one call with all that it called, with arguments and results inline.
 Without a flag it is the whole trace of the newest error, or the newest trace if
-there is no error. FILE is a database, monitor.db if not named.
+there is no error. FILE is a database, monitor.db if not named;
+` + serverText + `
 
 	monitorgen tree -func Submit
 	monitorgen tree -call 1:42
@@ -30,7 +31,7 @@ func runTree(ctx context.Context, e *env, args []string) int {
 	if code, goOn := parseFlags(e, fs, args); !goOn {
 		return code
 	}
-	name, code, goOn := oneFile(e, fs)
+	name, code, goOn := oneSource(e, fs)
 	switch {
 	case !goOn:
 		return code
@@ -44,21 +45,21 @@ func runTree(ctx context.Context, e *env, args []string) int {
 	if *run != 0 {
 		*call = fmt.Sprintf("%d:%s", *run, *call)
 	}
-	db := e.openDatabase(ctx, name)
+	db := e.openReader(ctx, name)
 	if db == nil {
 		return exitFailure
 	}
 	defer db.Close()
 	root, focus, err := chooseTree(ctx, db, *call, *function)
 	if err != nil {
-		return e.failQuery(e.database(name), err)
+		return e.failQuery(db.Path(), err)
 	}
 	if root == (query.CallID{}) {
-		return e.failf("no such call in %s", e.shortPath(e.database(name)))
+		return e.failf("no such call in %s", e.shortPath(db.Path()))
 	}
-	tree, err := db.Tree(ctx, root, focus)
+	tree, err := query.LoadTree(ctx, db, root, focus)
 	if err != nil {
-		return e.failQuery(e.database(name), err)
+		return e.failQuery(db.Path(), err)
 	}
 	cut := cutTree(tree, *n)
 	if *asJSON {
@@ -71,7 +72,7 @@ func runTree(ctx context.Context, e *env, args []string) int {
 
 // chooseTree returns the call at the root, zero for none, and the one that must
 // be seen.
-func chooseTree(ctx context.Context, db *query.DB, call, function string) (root, focus query.CallID, err error) {
+func chooseTree(ctx context.Context, db reader, call, function string) (root, focus query.CallID, err error) {
 	if call != "" {
 		root, err = query.ParseCallID(call)
 		return root, query.CallID{}, err

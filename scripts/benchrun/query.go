@@ -104,7 +104,7 @@ func questions(ctx context.Context, db *query.DB, end time.Time, count int) []qu
 			return len(calls), err
 		}},
 		{"the tree of a trace", 5 * time.Millisecond, func(n int) (int, error) {
-			tree, err := db.Tree(ctx, query.CallID{Run: 1, Call: root(n)}, query.CallID{})
+			tree, err := query.LoadTree(ctx, db, query.CallID{Run: 1, Call: root(n)}, query.CallID{})
 			if err != nil {
 				return 0, err
 			}

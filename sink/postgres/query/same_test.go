@@ -119,6 +119,7 @@ func TestAnswersAreThoseOfSQLite(t *testing.T) {
 			}
 			c.pages(ctx, f)
 			c.marks(ctx, f)
+			c.printed(ctx, f, p)
 			c.sums(ctx, f)
 			same(c, "Failures", func(r dashboard.Repository) ([]query.Failure, error) { return r.Failures(ctx, f, 50) })
 		})
@@ -162,6 +163,29 @@ func (c compare) marks(ctx context.Context, f query.Filter) {
 	whole := same(c, "Marks", func(r dashboard.Repository) (query.Marks, error) { return r.Marks(ctx, f, 7, query.Marks{}) })
 	from := query.Marks{At: whole.At[:len(whole.At)/2]}
 	same(c, "Marks, further", func(r dashboard.Repository) (query.Marks, error) { return r.Marks(ctx, f, 7, from) })
+}
+
+// commands is what commands print besides.
+type commands interface {
+	Newest(ctx context.Context, f query.Filter, limit int) ([]*query.Call, error)
+	Errors(ctx context.Context, f query.Filter, limit int) ([]*query.Call, error)
+	Functions(ctx context.Context, f query.Filter) ([]query.FunctionStats, error)
+	RolledFunctions(ctx context.Context, f query.Filter) (all []query.FunctionStats, counted bool, err error)
+}
+
+// printed compares it.
+func (c compare) printed(ctx context.Context, f query.Filter, p *pair) {
+	of := map[dashboard.Repository]commands{c.file: p.sqlite, c.server: p.server}
+	same(c, "Newest", func(r dashboard.Repository) ([]*query.Call, error) { return of[r].Newest(ctx, f, 20) })
+	same(c, "Errors", func(r dashboard.Repository) ([]*query.Call, error) { return of[r].Errors(ctx, f, 20) })
+	same(c, "Functions", func(r dashboard.Repository) ([]query.FunctionStats, error) { return of[r].Functions(ctx, f) })
+	if f.Query.Has(filter.From, filter.To, filter.Since) || !f.Since.IsZero() || f.Pin != (query.CallID{}) {
+		return // SQLite takes whole spans
+	}
+	same(c, "RolledFunctions", func(r dashboard.Repository) ([]query.FunctionStats, error) {
+		all, _, err := of[r].RolledFunctions(ctx, f)
+		return all, err
+	})
 }
 
 // sum is a cell; First and Last are left out where SQLite has them of whole spans.
@@ -265,8 +289,27 @@ func (c compare) traces(ctx context.Context) {
 		if len(children) > 0 {
 			same(c, "further Children", func(r dashboard.Repository) ([]*query.Call, error) { return r.Children(ctx, id, children[0].ID, 5) })
 		}
+		same(c, "LoadTree", func(r dashboard.Repository) ([]int64, error) {
+			return shape(known(query.LoadTree(ctx, r, id, query.CallID{Run: id.Run, Call: id.Call + 3})))
+		})
 		same(c, "CountChildren", func(r dashboard.Repository) (int64, error) { return r.CountChildren(ctx, root, id) })
 	}
+}
+
+// shape is which calls a tree has, one after the other.
+func shape(t *query.Tree, err error) (ids []int64, _ error) {
+	if t == nil || err != nil {
+		return nil, err
+	}
+	var add func(n *query.Node)
+	add = func(n *query.Node) {
+		ids = append(ids, n.ID.Call)
+		for _, below := range n.Calls {
+			add(below)
+		}
+	}
+	add(t.Root)
+	return append(ids, t.Total, t.Loaded), nil
 }
 
 // known makes the zero value of what is not there: that is an answer, too.
@@ -359,6 +402,21 @@ func (c compare) follow(ctx context.Context, p *pair) {
 	skim(7)
 	p.write(sink.Batch{Run: late, Calls: []spool.Call{{Function: quiet, ID: 9, Trace: 9, Start: begin}}, Ended: true})
 	skim(100)
+	stored(living, 6000, 6003)
+	stored(living, 6002, 6008)
+	var answers [2][]query.CallID
+	for i, f := range followers {
+		for calls := []*query.Call{nil}; len(calls) > 0; {
+			if calls = must(f.Next(ctx)); len(calls) > 0 {
+				for _, call := range calls {
+					answers[i] = append(answers[i], call.ID)
+				}
+			}
+		}
+	}
+	if len(answers[0]) != 9 || !slices.Equal(answers[0], answers[1]) {
+		c.Errorf("Next: different\nSQLite     %v\nPostgreSQL %v", answers[0], answers[1])
+	}
 }
 
 // SQL reads, one statement, and changes nothing.

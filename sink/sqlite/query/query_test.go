@@ -138,7 +138,7 @@ func TestTreeIsBounded(t *testing.T) {
 		{2, last - 1, query.MaxNodes, query.CallID{}},
 		{last + 1, 2, 2, focus},
 	} {
-		tree, err := db.Tree(ctx, query.CallID{Run: 1, Call: tt.root}, tt.focus)
+		tree, err := query.LoadTree(ctx, db, query.CallID{Run: 1, Call: tt.root}, tt.focus)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,37 +11,24 @@ type Spool struct {
 	Lost       int64 // failed calls that are only counted
 }
 
-// Spool sums up what the runs say of their spools. What a run said last before
-// it was killed may be a tenth of a second old.
-func (d *DB) Spool(ctx context.Context) (s Spool, err error) {
-	rows, err := d.db.QueryContext(ctx, `SELECT name, sum(value) FROM sink_stats WHERE name GLOB 'spool_*' GROUP BY name`)
-	if err != nil {
-		return s, d.fail("read the spools", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var name string
-		var value int64
-		if err := rows.Scan(&name, &value); err != nil {
-			return s, d.fail("read the spools", err)
-		}
-		switch name {
+// SpoolOf sums up what the runs say of their spools, in the counters of a sink. What
+// a run said last before it was killed may be a tenth of a second old.
+func SpoolOf(stats []Stat) (s Spool) {
+	for _, stat := range stats {
+		switch stat.Name {
 		case "spool_normal_warnings":
-			s.Warnings += value
+			s.Warnings += stat.Value
 		case "spool_normal_overflowed", "spool_error_overflowed":
-			s.Overflowed += value
+			s.Overflowed += stat.Value
 		case "spool_normal_recovered", "spool_error_recovered":
-			s.Recovered += value
+			s.Recovered += stat.Value
 		case "spool_normal_dropped":
-			s.Dropped += value
+			s.Dropped += stat.Value
 		case "spool_error_dropped":
-			s.Lost += value
+			s.Lost += stat.Value
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return s, d.fail("read the spools", err)
-	}
-	return s, nil
+	return s
 }
 
 // Position is how far a stream of a run's spool is stored.

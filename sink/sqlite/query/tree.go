@@ -33,23 +33,26 @@ type Node struct {
 // Caller returns the node that this one was called by, nil for the root.
 func (n *Node) Caller() *Node { return n.parent }
 
-// Tree returns the tree below the call root; it is an error that wraps
-// ErrNoCall when the database does not know it. focus, if it is not zero, is
+// TreeSource is what a tree is made of. *DB is one.
+type TreeSource interface {
+	ByID(ctx context.Context, ids []CallID) ([]*Call, error)
+	Spans(ctx context.Context, root CallID) (spans []Span, truncated bool, err error)
+	Path() string
+}
+
+// LoadTree returns the tree below the call root; it is an error that wraps
+// ErrNoCall when the source does not know it. focus, if it is not zero, is
 // loaded however late in the tree it comes.
-func (d *DB) Tree(ctx context.Context, root, focus CallID) (*Tree, error) {
-	functions, err := d.functions(ctx)
-	if err != nil {
-		return nil, d.fail("read functions", err)
-	}
-	l := &treeLoad{db: d, functions: functions, nodes: map[int64]*Node{}}
+func LoadTree(ctx context.Context, from TreeSource, root, focus CallID) (*Tree, error) {
+	l := &treeLoad{from: from, nodes: map[int64]*Node{}}
 	if err := l.loadRoot(ctx, root); err != nil {
 		return nil, err
 	}
 	if err := l.loadCalls(ctx); err != nil {
-		return nil, d.fail("read calls", err)
+		return nil, err
 	}
 	if err := l.loadFocus(ctx, focus); err != nil {
-		return nil, d.fail("read calls", err)
+		return nil, err
 	}
 	l.link()
 	tree := &Tree{Root: l.root, Total: max(l.total, l.loaded), Loaded: l.loaded}
@@ -61,13 +64,13 @@ func (d *DB) Tree(ctx context.Context, root, focus CallID) (*Tree, error) {
 
 // treeLoad is a Tree at work.
 type treeLoad struct {
-	db        *DB
-	functions map[int64]*function
-	root      *Node
-	whole     bool            // root is that of its trace: all calls of the trace are below it
-	nodes     map[int64]*Node // by row
-	loaded    int64           // without missing ones
-	total     int64
+	from   TreeSource
+	root   *Node
+	whole  bool            // root is that of its trace: all calls of the trace are below it
+	spans  []Span          // of the trace, by id
+	nodes  map[int64]*Node // by row
+	loaded int64           // without missing ones
+	total  int64
 }
 
 func (l *treeLoad) add(n *Node) {
@@ -77,99 +80,64 @@ func (l *treeLoad) add(n *Node) {
 	}
 }
 
-func (l *treeLoad) call(ctx context.Context, row int64) (*Call, error) {
-	found, err := l.db.calls(ctx, l.functions, "SELECT "+callColumns+" FROM calls WHERE id = ?", row)
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	return found[0], nil
-}
-
 // loadRoot finds the root. One that is not stored will do if it is that of a
 // trace whose other calls are.
 func (l *treeLoad) loadRoot(ctx context.Context, id CallID) error {
-	c, err := l.call(ctx, id.row())
+	found, err := l.from.ByID(ctx, []CallID{id})
 	if err != nil {
-		return l.db.fail("read calls", err)
-	}
-	if c != nil {
-		l.root, l.whole = &Node{Call: *c}, c.Trace == id.Call
-		l.add(l.root)
-		return nil
-	}
-	var known bool
-	err = l.db.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM calls WHERE trace_id = ? AND id BETWEEN ? AND ?)",
-		id.Call, id.row(), runSpan(id.Run).high).Scan(&known)
-	if err != nil {
-		return l.db.fail("read calls", err)
-	}
-	if !known {
-		return fmt.Errorf("%s: %w: %s", l.db.path, ErrNoCall, id)
+		return err
 	}
 	l.root, l.whole = &Node{Call: Call{ID: id, Trace: id.Call}, Missing: true}, true
+	if len(found) > 0 {
+		l.root, l.whole = &Node{Call: *found[0]}, found[0].Trace == id.Call
+	}
+	if l.spans, _, err = l.from.Spans(ctx, CallID{id.Run, l.root.Trace}); err != nil {
+		return err
+	}
+	if l.root.Missing && len(l.spans) == 0 {
+		return fmt.Errorf("%s: %w: %s", l.from.Path(), ErrNoCall, id)
+	}
 	l.add(l.root)
 	return nil
 }
 
-// loadCalls reads the calls below the root until there are MaxNodes, and
-// counts the rest. A caller's id is lower than those of its calls.
+// loadCalls reads the calls below the root, the first of them until there are
+// MaxNodes, and counts all. A caller's id is lower than those of its calls.
 func (l *treeLoad) loadCalls(ctx context.Context) error {
-	rows, err := l.db.db.QueryContext(ctx, "SELECT "+callColumns+" FROM calls WHERE trace_id = ? AND id > ? AND id <= ? ORDER BY id",
-		l.root.Trace, l.root.ID.row(), runSpan(l.root.ID.Run).high)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		c, err := scanCall(rows, l.functions)
-		if err != nil {
-			return err
-		}
-		if l.whole || l.nodes[CallID{c.ID.Run, c.Parent}.row()] != nil {
-			l.add(&Node{Call: *c})
-		}
-		if l.loaded == MaxNodes {
-			rows.Close()
-			return l.countRest(ctx, c.ID.row())
-		}
-	}
-	return rows.Err()
-}
-
-func (l *treeLoad) countRest(ctx context.Context, after int64) error {
-	rows, err := l.db.db.QueryContext(ctx, "SELECT id, parent_id FROM calls WHERE trace_id = ? AND id > ? AND id <= ? ORDER BY id",
-		l.root.Trace, after, runSpan(l.root.ID.Run).high)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
+	below := map[int64]bool{l.root.ID.Call: true}
+	var ids []CallID
 	l.total = l.loaded
-	further := map[int64]bool{}
-	var id, parent int64
-	for rows.Next() {
-		if err := rows.Scan(&id, &parent); err != nil {
-			return err
+	for _, s := range l.spans {
+		if s.ID <= l.root.ID.Call || !l.whole && !below[s.Parent] {
+			continue
 		}
-		caller := CallID{l.root.ID.Run, parent}.row()
-		if l.whole {
-			l.total++
-		} else if l.nodes[caller] != nil || further[caller] {
-			l.total++
-			further[id] = true
+		l.total++
+		if !l.whole {
+			below[s.ID] = true
+		}
+		if l.loaded+int64(len(ids)) < MaxNodes {
+			ids = append(ids, CallID{l.root.ID.Run, s.ID})
 		}
 	}
-	return rows.Err()
+	if len(ids) == 0 {
+		return nil
+	}
+	calls, err := l.from.ByID(ctx, ids)
+	for _, c := range calls {
+		l.add(&Node{Call: *c})
+	}
+	return err
 }
 
 // loadFocus loads a call and the callers between it and what is loaded.
 func (l *treeLoad) loadFocus(ctx context.Context, id CallID) error {
 	for id.Call != 0 && l.nodes[id.row()] == nil {
-		c, err := l.call(ctx, id.row())
-		if err != nil || c == nil {
+		found, err := l.from.ByID(ctx, []CallID{id})
+		if err != nil || len(found) == 0 {
 			return err
 		}
-		l.add(&Node{Call: *c})
-		id.Call = c.Parent
+		l.add(&Node{Call: *found[0]})
+		id.Call = found[0].Parent
 	}
 	return nil
 }
