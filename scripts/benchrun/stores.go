@@ -164,10 +164,10 @@ func postgresBytes(ctx context.Context, server *pgserver.Server) (bytes int64, e
 
 // clickhouseBytes is what calls take when what was inserted is merged.
 func clickhouseBytes(ctx context.Context, server *chserver.Server) (int64, error) {
-	if _, err := server.Query(ctx, "OPTIMIZE TABLE monitor_calls FINAL"); err != nil {
+	if _, err := server.Query(ctx, "OPTIMIZE TABLE monitor_stored_calls FINAL"); err != nil {
 		return 0, err
 	}
-	text, err := server.Query(ctx, "SELECT sum(bytes_on_disk) FROM system.parts WHERE table = 'monitor_calls' AND active")
+	text, err := server.Query(ctx, "SELECT sum(bytes_on_disk) FROM system.parts WHERE table = 'monitor_stored_calls' AND active")
 	if err != nil {
 		return 0, err
 	}

@@ -19,7 +19,7 @@ func BenchmarkBody(b *testing.B) {
 	}
 	rowBinary := func(r rows) rows {
 		for i := range batch {
-			r.call(7, &batch[i])
+			r.call(7, &batch[i], 1)
 		}
 		return r
 	}

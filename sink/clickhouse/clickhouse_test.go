@@ -48,6 +48,7 @@ func TestEngines(t *testing.T) {
 			t.Run("numbers", func(t *testing.T) { testNumbers(t, server) })
 			t.Run("drained", func(t *testing.T) { testDrained(t, server) })
 			t.Run("open", func(t *testing.T) { testOpen(t, server) })
+			t.Run("figures", func(t *testing.T) { testFigures(t, server) })
 			t.Run("retention", func(t *testing.T) { testRetention(t, server) })
 			t.Run("killed", func(t *testing.T) { testKilled(t, server) })
 			t.Run("refused", func(t *testing.T) { testRefused(t, server) })
@@ -128,7 +129,7 @@ func testValues(t *testing.T, server *chserver.Server) {
 			`text | INPUT | "</script>\0\\u0000é | ERR`+"\nerr | OUTPUT | broken | ERR\n"+
 			`text | INPUT | {"a":[1,{"b":"],"}],"$value":2} | OK`+"\nerr | OUTPUT | no\\nway | OK")
 	want(t, server, "SELECT call_id, stack FROM error_stacks", "1 | main.f()\\n\\tf.go:1")
-	want(t, server, "SELECT data FROM calls WHERE call_id = 2", `[{"$type":"int","$value":7},null]`)
+	want(t, server, "SELECT data FROM monitor_calls WHERE call_id = 2", `[{"$type":"int","$value":7},null]`)
 	want(t, server, "SELECT process, data FROM functions", `x.Outer | [{"name":"text","type":"string","output":false},{"name":"err","type":"error","output":true}]`)
 	want(t, server, "SELECT uuid, substring(toString(started), 1, 19), ended, pid, program, args FROM runs",
 		"00000000000000000000000000000001 | 2023-11-14 22:13:20 | \\N | 7 | /bin/it\\'s \\\\x | [\"-x\\\\ty\"]")
@@ -143,7 +144,7 @@ func testAgain(t *testing.T, server *chserver.Server) {
 	drops := []spool.Drops{{Function: outer, Count: 4, Time: 2000}}
 	// The server has the rows of this batch, and not how far it came.
 	lost := &sink.Batch{Run: id, Calls: calls(11, 15, 1000), Drops: drops}
-	if err := errors.Join(s.writeCalls(t.Context(), lost), s.writeDrops(t.Context(), lost)); err != nil {
+	if err := errors.Join(s.writeCalls(t.Context(), lost, 2), s.writeDrops(t.Context(), lost)); err != nil {
 		t.Fatal(err)
 	}
 	other := open(t, forever(server)) // an agent that starts after a crash
@@ -220,6 +221,34 @@ func testOpen(t *testing.T, server *chserver.Server) {
 	want(t, server, fmt.Sprint("SELECT call_id, process, open_ms, seen_by, data FROM open_calls WHERE run_id = ", id), `2 | x.Outer | 2.5 | record | ["x",null]`)
 }
 
+// Figures of a process that makes no calls are stored some at a time, and none is lost
+// when calls come.
+func testFigures(t *testing.T, server *chserver.Server) {
+	s := open(t, forever(server))
+	id := run(t, s, 10)
+	second := int64(time.Second)
+	figures := func(at int64) *sink.Batch {
+		return &sink.Batch{Run: id, Figures: []spool.Figures{{Time: at * second, CPU: at, RSS: -1, Heap: 7, HeapGoal: -1, Goroutines: -1, GCCycles: -1, GCPause: -1, GCPauseMax: -1}}}
+	}
+	stored := fmt.Sprint("SELECT count() FROM monitor_figures WHERE run_id = ", id)
+	for at := range int64(10) {
+		write(t, s, figures(at))
+	}
+	want(t, server, stored, "0")
+	write(t, s, figures(10))
+	want(t, server, stored, "11")
+	write(t, s, figures(11))
+	b := figures(12)
+	b.Calls, b.Lanes = calls(1, 1, 1000), []spool.Lane{{Lane: wire.LaneNormal, Enqueued: 5}, {Lane: wire.LaneError, Enqueued: 2}}
+	write(t, s, b)
+	write(t, s, b)
+	want(t, server, stored, "13")
+	want(t, server, fmt.Sprint("SELECT cpu_ns, rss, heap FROM monitor_figures WHERE run_id = ", id, " ORDER BY at_ns DESC LIMIT 1"), "12 | \\N | 7")
+	want(t, server, fmt.Sprint("SELECT name, value FROM monitor_stats WHERE run_id = ", id, " ORDER BY name"), "calls | 2\nspool_error_enqueued | 2\nspool_normal_enqueued | 5")
+	want(t, server, fmt.Sprint("SELECT batches, ended, last_ns FROM monitor_runs WHERE run_id = ", id), "2 | 0 | 1700000000000000000")
+	want(t, server, fmt.Sprint("SELECT batch, data FROM monitor_calls WHERE run_id = ", id), `2 | ["x",null]`)
+}
+
 // Partitions whose calls have all expired go; others stay.
 func testRetention(t *testing.T, server *chserver.Server) {
 	s := open(t, server.URL()+"?retention=48h")
@@ -228,7 +257,7 @@ func testRetention(t *testing.T, server *chserver.Server) {
 	write(t, s, &sink.Batch{Run: id, Calls: calls(1, 3, now.Add(-100*time.Hour).UnixNano())})
 	write(t, s, &sink.Batch{Run: id, Calls: calls(4, 5, now.UnixNano())})
 	if s.dialect.modern { // it looks by itself, in its own time
-		if _, err := server.Query(t.Context(), "OPTIMIZE TABLE monitor_calls FINAL"); err != nil {
+		if _, err := server.Query(t.Context(), "OPTIMIZE TABLE monitor_stored_calls FINAL"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -244,7 +273,7 @@ func testRetention(t *testing.T, server *chserver.Server) {
 	}
 	for _, c := range []struct{ url, want string }{{"?retention=96h", "345600"}, {"?retention=off", ""}, {"", "2592000"}} {
 		run(t, open(t, server.URL()+c.url), 7)
-		want(t, server, `SELECT extract(engine_full, 'toIntervalSecond\\((\\d+)') FROM system.tables WHERE database = 'default' AND name = 'monitor_calls'`, c.want)
+		want(t, server, `SELECT extract(engine_full, 'toIntervalSecond\\((\\d+)') FROM system.tables WHERE database = 'default' AND name = 'monitor_stored_calls'`, c.want)
 	}
 }
 
@@ -305,7 +334,7 @@ func testRefused(t *testing.T, server *chserver.Server) {
 		t.Errorf("got %v, want %v", err, ErrSchema)
 	}
 	// Tables that are gone are made again, and the run made known again.
-	for _, table := range []string{"monitor_schema", "monitor_calls", "monitor_runs", "monitor_progress", "monitor_functions"} {
+	for _, table := range []string{"monitor_schema", "monitor_stored_calls", "monitor_stored_runs", "monitor_progress", "monitor_stored_functions"} {
 		want(t, server, "DROP TABLE "+table, "")
 	}
 	if err := s.Write(t.Context(), &sink.Batch{Run: id, Calls: calls(1, 1, 0)}); err == nil {

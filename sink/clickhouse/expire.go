@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// partitionSpan is how much time a partition of monitor_calls holds.
+// partitionSpan is how much time a partition of monitor_stored_calls holds.
 const partitionSpan = 24 * time.Hour
 
 // maintainEvery is how often what has expired is looked for, where the engine does
@@ -20,14 +20,14 @@ func (s *Store) applyRetention(ctx context.Context) error {
 	if !s.dialect.modern {
 		return nil // Maintain does it
 	}
-	definition, err := s.client.one(ctx, "SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = 'monitor_calls'")
+	definition, err := s.client.one(ctx, "SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = 'monitor_stored_calls'")
 	if err != nil || keptFor(definition) == s.retention {
 		return err
 	}
 	if s.retention == 0 {
-		return s.client.exec(ctx, "ALTER TABLE monitor_calls REMOVE TTL")
+		return s.client.exec(ctx, "ALTER TABLE monitor_stored_calls REMOVE TTL")
 	}
-	return s.client.exec(ctx, "ALTER TABLE monitor_calls MODIFY TTL "+expiry(s.retention))
+	return s.client.exec(ctx, "ALTER TABLE monitor_stored_calls MODIFY TTL "+expiry(s.retention))
 }
 
 // Maintain drops partitions whose calls have all expired, one at a time, for engines
@@ -48,7 +48,7 @@ func (s *Store) Maintain(ctx context.Context) (more bool, err error) {
 
 // dropPartition drops one that ends before a time.
 func (s *Store) dropPartition(ctx context.Context, before int64) (dropped bool, err error) {
-	lines, err := s.client.query(ctx, "SELECT DISTINCT partition FROM system.parts WHERE database = currentDatabase() AND table = 'monitor_calls' AND active")
+	lines, err := s.client.query(ctx, "SELECT DISTINCT partition FROM system.parts WHERE database = currentDatabase() AND table = 'monitor_stored_calls' AND active")
 	if err != nil {
 		return false, err
 	}
@@ -58,7 +58,7 @@ func (s *Store) dropPartition(ctx context.Context, before int64) (dropped bool, 
 			return false, fmt.Errorf("partition %.40q: %w", line[0], err)
 		}
 		if (day+1)*int64(partitionSpan) <= before {
-			return true, s.client.exec(ctx, fmt.Sprintf("ALTER TABLE monitor_calls DROP PARTITION %d", day))
+			return true, s.client.exec(ctx, fmt.Sprintf("ALTER TABLE monitor_stored_calls DROP PARTITION %d", day))
 		}
 	}
 	return false, nil

@@ -151,8 +151,8 @@ func TestInserts(t *testing.T) {
 		t.Fatal(err)
 	}
 	var wanted rows
-	wanted.call(id, &call)
-	if got := f.bodies["monitor_calls"]; !bytes.Equal(got, wanted) {
+	wanted.call(id, &call, 1)
+	if got := f.bodies["monitor_stored_calls"]; !bytes.Equal(got, wanted) {
 		t.Errorf("the server got\n%x\nwant\n%x", got, wanted)
 	}
 	last := f.requests[len(f.requests)-1]
@@ -231,7 +231,7 @@ func TestDialects(t *testing.T) {
 			t.Errorf("%s: %v, want %v (%v)", version, d.modern, want, err)
 		}
 		for _, statement := range d.statements(48 * time.Hour) {
-			if strings.Contains(statement, "monitor_t") || strings.Contains(statement, "/*") || strings.Contains(statement, "CODEC") != (want && strings.Contains(statement, "TABLE IF NOT EXISTS monitor_calls")) {
+			if strings.Contains(statement, "monitor_t") || strings.Contains(statement, "/*") || strings.Contains(statement, "CODEC") != (want && strings.Contains(statement, "TABLE IF NOT EXISTS monitor_stored_calls")) {
 				t.Errorf("%s: %s", version, statement)
 			}
 		}

@@ -22,15 +22,17 @@ type progress struct {
 	version   uint64
 	last      int64 // end of the latest call
 	ended     bool
+	batches   int64 // that brought calls
 	positions []spool.Position
 	counts    map[string]int64
+	idle      []spool.Figures // that are not stored yet
 }
 
 // after returns the progress when a batch is stored.
 func (p *progress) after(b *sink.Batch) *progress {
 	next := &progress{
 		version: max(p.version+1, uint64(time.Now().UnixNano())), // above that of a request that is still on its way
-		last:    p.last, ended: b.Ended, positions: slices.Clone(p.positions), counts: maps.Clone(p.counts),
+		last:    p.last, ended: b.Ended, batches: p.batches + int64(min(len(b.Calls), 1)), positions: slices.Clone(p.positions), counts: maps.Clone(p.counts),
 	}
 	for i := range b.Calls {
 		next.last = max(next.last, b.Calls[i].Start+b.Calls[i].Duration)
@@ -44,6 +46,9 @@ func (p *progress) after(b *sink.Batch) *progress {
 	next.counts["calls"] += int64(len(b.Calls))
 	next.counts["bytes"] += b.Bytes
 	next.counts["quarantined"] += int64(b.Quarantined)
+	for _, l := range b.Lanes {
+		next.lane(l)
+	}
 	maps.DeleteFunc(next.counts, func(_ string, n int64) bool { return n == 0 })
 	for _, at := range b.Positions {
 		same := func(o spool.Position) bool { return o.Lane == at.Lane && o.Shard == at.Shard }
@@ -59,13 +64,25 @@ func (p *progress) after(b *sink.Batch) *progress {
 	return next
 }
 
-// changes reports whether a batch has anything that is stored here: process figures
-// and reports of lanes are not.
-func changes(b *sink.Batch) bool {
-	return len(b.Calls) > 0 || len(b.Drops) > 0 || len(b.Positions) > 0 || b.Quarantined > 0 || b.Ended
+// lane keeps what a run says of its spool: sums since its start, which only grow, but
+// for what is in use.
+func (p *progress) lane(l spool.Lane) {
+	prefix := "spool_normal_"
+	if l.Lane == wire.LaneError {
+		prefix = "spool_error_"
+	}
+	for name, value := range map[string]int64{"enqueued": l.Enqueued, "overflowed": l.Overflowed, "recovered": l.Recovered, "dropped": l.Dropped,
+		"bytes": l.Bytes, "used_max": l.Used, "bound": l.Bound, "warnings": l.Warnings} {
+		p.counts[prefix+name] = max(p.counts[prefix+name], value)
+	}
 }
 
-const progressColumns = `run_id, version, last_ns, ended, lanes, shards, segments, offsets, names, "values"`
+// changes reports whether a batch has anything but process figures.
+func changes(b *sink.Batch) bool {
+	return len(b.Calls) > 0 || len(b.Drops) > 0 || len(b.Lanes) > 0 || len(b.Positions) > 0 || b.Quarantined > 0 || b.Ended
+}
+
+const progressColumns = `run_id, version, last_ns, ended, batches, lanes, shards, segments, offsets, names, "values"`
 
 func (s *Store) writeProgress(ctx context.Context, run sink.RunID, p *progress) error {
 	var r rows
@@ -73,6 +90,7 @@ func (s *Store) writeProgress(ctx context.Context, run sink.RunID, p *progress) 
 	r.uint64(p.version)
 	r.int64(p.last)
 	r.bool(p.ended)
+	r.int64(p.batches)
 	r.length(len(p.positions))
 	for _, at := range p.positions {
 		r.uint8(uint8(at.Lane))
@@ -104,13 +122,13 @@ func (s *Store) writeProgress(ctx context.Context, run sink.RunID, p *progress) 
 // readProgress reads how far a run is stored; nothing is, of one that has none.
 func (s *Store) readProgress(ctx context.Context, run int64) (*progress, error) {
 	p := &progress{counts: map[string]int64{}}
-	lines, err := s.client.query(ctx, fmt.Sprintf(`SELECT version, last_ns, ended, lanes, shards, segments, offsets, arrayStringConcat(names, ','), "values"
+	lines, err := s.client.query(ctx, fmt.Sprintf(`SELECT version, last_ns, ended, batches, lanes, shards, segments, offsets, arrayStringConcat(names, ','), "values"
 		FROM monitor_progress WHERE run_id = %d ORDER BY version DESC LIMIT 1`, run))
 	if err != nil || len(lines) == 0 {
 		return p, err
 	}
 	line := lines[0]
-	if len(line) != 9 {
+	if len(line) != 10 {
 		return nil, errAnswer
 	}
 	if p.version, err = strconv.ParseUint(line[0], 10, 64); err != nil {
@@ -120,14 +138,17 @@ func (s *Store) readProgress(ctx context.Context, run int64) (*progress, error) 
 		return nil, err
 	}
 	p.ended = line[2] == "1"
-	if p.positions, err = readPositions(line[3:7]); err != nil {
+	if p.batches, err = strconv.ParseInt(line[3], 10, 64); err != nil {
+		return nil, err
+	}
+	if p.positions, err = readPositions(line[4:8]); err != nil {
 		return nil, err
 	}
 	var counts []int64
-	if err := json.Unmarshal([]byte(line[8]), &counts); err != nil {
+	if err := json.Unmarshal([]byte(line[9]), &counts); err != nil {
 		return nil, err
 	}
-	for i, name := range strings.FieldsFunc(line[7], func(c rune) bool { return c == ',' }) {
+	for i, name := range strings.FieldsFunc(line[8], func(c rune) bool { return c == ',' }) {
 		if i < len(counts) {
 			p.counts[name] = counts[i]
 		}

@@ -22,7 +22,7 @@ const runBits = 23
 // places is how many numbers are tried for a run.
 const places = 32
 
-// States of a row of monitor_runs. Of a run and a number the highest counts.
+// States of a row of monitor_stored_runs. Of a run and a number the highest counts.
 const (
 	claimed = iota // not looked yet whether another has the number too
 	kept
@@ -98,7 +98,7 @@ func (s *Store) number(ctx context.Context, info *spool.Info) (int64, error) {
 // claims returns the state of a run's places that are its own, and which others have.
 func (s *Store) claims(ctx context.Context, uuid string) (held map[int64]uint8, others map[int64]bool, err error) {
 	list := strings.Trim(fmt.Sprint(placesOf(uuid)), "[]")
-	lines, err := s.client.query(ctx, "SELECT run_id, uuid, max(state) FROM monitor_runs WHERE run_id IN ("+strings.ReplaceAll(list, " ", ", ")+") GROUP BY run_id, uuid")
+	lines, err := s.client.query(ctx, "SELECT run_id, uuid, max(state) FROM monitor_stored_runs WHERE run_id IN ("+strings.ReplaceAll(list, " ", ", ")+") GROUP BY run_id, uuid")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,5 +138,5 @@ func (s *Store) writeRun(ctx context.Context, id int64, state uint8, info *spool
 	for _, text := range []string{info.Host, info.Program, string(args), info.Go, info.OS, info.Module, info.Session} {
 		r.text(text)
 	}
-	return s.client.insert(ctx, "monitor_runs", "run_id, uuid, state, started_ns, pid, host, program, args, go_version, os, module, session", r)
+	return s.client.insert(ctx, "monitor_stored_runs", "run_id, uuid, state, started_ns, pid, host, program, args, go_version, os, module, session", r)
 }

@@ -31,44 +31,47 @@ func (s *Store) write(ctx context.Context, b *sink.Batch) error {
 		return sink.ErrUnknownRun
 	}
 	if !changes(b) {
-		return nil
-	}
-	for _, part := range []struct {
-		name  string
-		write func(context.Context, *sink.Batch) error
-	}{
-		{"functions", s.writeFunctions}, {"stacks", s.writeStacks}, {"calls", s.writeCalls}, {"drops", s.writeDrops}, {"open calls", s.writeOpen},
-	} {
-		if err := part.write(ctx, b); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
-		}
+		return s.writeIdle(ctx, b, before)
 	}
 	next := before.after(b)
-	if err := s.writeProgress(ctx, b.Run, next); err != nil {
-		return fmt.Errorf("progress: %w", err)
+	for _, part := range []struct {
+		name  string
+		write func() error
+	}{
+		{"functions", func() error { return s.writeFunctions(ctx, b) }},
+		{"stacks", func() error { return s.writeStacks(ctx, b) }},
+		{"calls", func() error { return s.writeCalls(ctx, b, next.batches) }},
+		{"drops", func() error { return s.writeDrops(ctx, b) }},
+		{"open calls", func() error { return s.writeOpen(ctx, b, next.last) }},
+		{"figures", func() error { return s.writeFigures(ctx, b.Run, append(before.idle, b.Figures...)) }},
+		{"progress", func() error { return s.writeProgress(ctx, b.Run, next) }},
+	} {
+		if err := part.write(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
 	}
 	s.runs[b.Run] = next
 	return nil
 }
 
-const callColumns = "run_id, call_id, function_id, parent_id, trace_id, depth, goroutine, start_ns, duration_ns, failed, flags, exception, stack, data"
+const callColumns = "run_id, call_id, function_id, parent_id, trace_id, depth, goroutine, start_ns, duration_ns, failed, flags, exception, stack, data, batch"
 
-func (s *Store) writeCalls(ctx context.Context, b *sink.Batch) error {
+func (s *Store) writeCalls(ctx context.Context, b *sink.Batch, batch int64) error {
 	if len(b.Calls) == 0 {
 		return nil
 	}
 	r := s.body[:0]
 	for i := range b.Calls {
-		r.call(b.Run, &b.Calls[i])
+		r.call(b.Run, &b.Calls[i], batch)
 	}
 	if s.body = nil; cap(r) <= keepBody {
 		s.body = r
 	}
-	return s.client.insert(ctx, "monitor_calls", callColumns, r)
+	return s.client.insert(ctx, "monitor_stored_calls", callColumns, r)
 }
 
-// call appends a row of monitor_calls.
-func (r *rows) call(run sink.RunID, c *spool.Call) {
+// call appends a row of monitor_stored_calls.
+func (r *rows) call(run sink.RunID, c *spool.Call, batch int64) {
 	r.int64(int64(run))
 	r.int64(int64(c.ID))
 	r.int64(functionID(c.Function))
@@ -97,6 +100,7 @@ func (r *rows) call(run sink.RunID, c *spool.Call) {
 		r.text(string(c.Stack.Digest[:]))
 	}
 	r.elements(c.Data)
+	r.int64(batch)
 }
 
 // functionID is a function's number: 53 bits of its digest, which is what numbers in
@@ -138,7 +142,7 @@ func (s *Store) writeFunctions(ctx context.Context, b *sink.Batch) (err error) {
 	if err != nil || len(r) == 0 {
 		return err
 	}
-	err = s.client.insert(ctx, "monitor_functions", `function_id, digest, name, package, file, line, signature, "group", process, options, source, data, value_names, value_outputs`, r)
+	err = s.client.insert(ctx, "monitor_stored_functions", `function_id, digest, name, package, file, line, signature, "group", process, options, source, data, value_names, value_outputs`, r)
 	if err != nil {
 		return err
 	}
@@ -148,7 +152,7 @@ func (s *Store) writeFunctions(ctx context.Context, b *sink.Batch) (err error) {
 	return nil
 }
 
-// function appends a row of monitor_functions.
+// function appends a row of monitor_stored_functions.
 func (r *rows) function(f *spool.Function) error {
 	type datum struct {
 		Name   string `json:"name"`
@@ -196,7 +200,7 @@ func (s *Store) writeStacks(ctx context.Context, b *sink.Batch) error {
 	if len(r) == 0 {
 		return nil
 	}
-	if err := s.client.insert(ctx, "monitor_stacks", "digest, text", r); err != nil {
+	if err := s.client.insert(ctx, "monitor_stored_stacks", "digest, text", r); err != nil {
 		return err
 	}
 	for digest := range added {
@@ -216,18 +220,22 @@ func (s *Store) writeDrops(ctx context.Context, b *sink.Batch) error {
 		r.int64(d.Time)
 		r.int64(int64(d.Count))
 	}
-	return s.client.insert(ctx, "monitor_drops", "run_id, function_id, last_ns, dropped", r)
+	return s.client.insert(ctx, "monitor_stored_drops", "run_id, function_id, at_ns, count", r)
 }
 
 // writeOpen stores the calls that a run had open when it ended, but for those that
-// have ended after all.
-func (s *Store) writeOpen(ctx context.Context, b *sink.Batch) error {
+// have ended after all. last is the end of its latest call.
+func (s *Store) writeOpen(ctx context.Context, b *sink.Batch, last int64) error {
 	if b.Open == nil || len(b.Open.Calls) == 0 {
 		return nil
 	}
 	ended, err := s.endedOf(ctx, b)
 	if err != nil {
 		return err
+	}
+	seen, by := b.Open.Seen, b.Open.By
+	if last > seen {
+		seen, by = last, spool.SignRecord
 	}
 	var r rows
 	for i := range b.Open.Calls {
@@ -243,14 +251,14 @@ func (s *Store) writeOpen(ctx context.Context, b *sink.Batch) error {
 		r.int32(int32(c.Depth))
 		r.int64(int64(c.Goroutine))
 		r.int64(c.Start)
-		r.int64(b.Open.Seen)
-		r.text(string(b.Open.By))
+		r.int64(seen)
+		r.text(string(by))
 		r.text(c.Data)
 	}
 	if len(r) == 0 {
 		return nil
 	}
-	return s.client.insert(ctx, "monitor_open_calls", "run_id, call_id, function_id, parent_id, trace_id, depth, goroutine, start_ns, seen_ns, seen_by, data", r)
+	return s.client.insert(ctx, "monitor_stored_open_calls", "run_id, call_id, function_id, parent_id, trace_id, depth, goroutine, start_ns, seen_ns, seen_by, data", r)
 }
 
 // endedOf returns which of a batch's open calls are stored as calls, by their numbers.
@@ -259,7 +267,7 @@ func (s *Store) endedOf(ctx context.Context, b *sink.Batch) (map[string]bool, er
 	for i := range b.Open.Calls {
 		ids = append(ids, fmt.Sprint(b.Open.Calls[i].ID))
 	}
-	lines, err := s.client.query(ctx, fmt.Sprintf("SELECT DISTINCT call_id FROM monitor_calls WHERE run_id = %d AND call_id IN (%s)", b.Run, strings.Join(ids, ", ")))
+	lines, err := s.client.query(ctx, fmt.Sprintf("SELECT DISTINCT call_id FROM monitor_stored_calls WHERE run_id = %d AND call_id IN (%s)", b.Run, strings.Join(ids, ", ")))
 	if err != nil {
 		return nil, err
 	}
