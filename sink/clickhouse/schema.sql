@@ -59,7 +59,8 @@ CREATE TABLE IF NOT EXISTS monitor_stored_stacks (
 	text   String
 ) ENGINE = ReplacingMergeTree ORDER BY digest /*+ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1 */;
 
--- A day is a partition, and goes as a whole. A call has one start, so one partition.
+-- A day is a partition, and goes as a whole. A call has one start, so one partition; it
+-- is in the key because FINAL lets conditions on the key alone choose what is read.
 CREATE TABLE IF NOT EXISTS monitor_stored_calls (
 	run_id      Int64,
 	call_id     Int64 /*+ CODEC(Delta, ZSTD) */,
@@ -78,7 +79,7 @@ CREATE TABLE IF NOT EXISTS monitor_stored_calls (
 	batch       Int64 /*+ CODEC(Delta, ZSTD) */   -- of its run: they are written in this order
 	/*+ , INDEX start start_ns TYPE minmax GRANULARITY 1 */
 	/*+ , INDEX failed failed TYPE minmax GRANULARITY 1 */
-) ENGINE = ReplacingMergeTree PARTITION BY intDiv(start_ns, 86400000000000) ORDER BY (run_id, call_id)
+) ENGINE = ReplacingMergeTree PARTITION BY intDiv(start_ns, 86400000000000) ORDER BY (run_id, call_id, start_ns)
 /*TTL*/ /*+ SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1 */;
 
 CREATE TABLE IF NOT EXISTS monitor_stored_open_calls (
