@@ -211,6 +211,16 @@ func (s *Server) getHeatmap(r *http.Request) (any, error) {
 		Low  int64 `json:"low_ns"`
 		High int64 `json:"high_ns"`
 	}
+	// What is known of the bounds beforehand is rough. Where nobody has asked for
+	// others, the map is as wide as its calls.
+	first, end := heat.Span()
+	if first < end && f.Until.IsZero() {
+		c.To = min(c.To, c.From+moment(end*c.Step))
+	}
+	if first < end && f.Since.IsZero() {
+		heat.Begin(first)
+		c.From = moment(heat.From)
+	}
 	rows, cells, most := heat.Cells()
 	a := struct {
 		chart

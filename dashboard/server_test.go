@@ -173,7 +173,7 @@ func TestAnswers(t *testing.T) {
 		{"/errors/none", 404, nil, nil},
 		{"/overview", 200, []string{`"totals":{"calls":4,"errors":2`, `"groups":[{"group":"orders"`, `"state":null`}, nil},
 		{"/timeline", 200, []string{`"calls":4,"errors":2`}, nil},
-		{"/heatmap", 200, []string{`"errors":[[0,2]]`, `"max":1`}, nil},
+		{"/heatmap", 200, []string{`"errors":[[0,2]]`, `"max":1`, `"from_ns":"1700000000000000000","to_ns":"1700000001000000000"`}, nil},
 		{"/heatmap?step=0", 400, []string{`"parameter":"step"`}, nil},
 		{"/metrics", 200, []string{`"processes":[]`, `"lane":"normal"`}, nil},
 		{"/graph", 200, []string{`"from":"1","to":"2","calls":3,"errors":1`, `"from":"","to":"1","calls":1`}, nil},

@@ -33,6 +33,29 @@ func (h *Heatmap) Add(c *query.Cell) {
 	})
 }
 
+// Span returns the first column that has calls, and the one behind the last; 0 and 0 of none.
+func (h *Heatmap) Span() (first, end int64) {
+	for column := range h.errors { // of every column that Add was told of
+		if first == end {
+			first, end = column, column+1
+		}
+		first, end = min(first, column), max(end, column+1)
+	}
+	return first, end
+}
+
+// Begin makes a later column the first one; those before it have no calls.
+func (h *Heatmap) Begin(column int64) {
+	calls, errors := h.calls, h.errors
+	h.From, h.calls, h.errors = h.From+column*h.Step, map[place]int64{}, map[int64]int64{}
+	for p, n := range calls {
+		h.calls[place{p.column - column, p.row}] = n
+	}
+	for at, n := range errors {
+		h.errors[at-column] = n
+	}
+}
+
 // rowOf returns the half octave of a duration.
 func rowOf(ns int64) int64 {
 	if ns < 2 {
