@@ -182,7 +182,7 @@ func (e *expiry) takeOut(ctx context.Context, p Partition) error {
 		if err != nil {
 			return err
 		}
-		return e.store.remakeView(ctx)
+		return e.store.remakeViews(ctx)
 	})
 }
 

@@ -202,6 +202,11 @@ func (s *Store) start(ctx context.Context) error {
 	if s.log, err = newCheckpointer(s.path, s.options.Retention.Size); err != nil {
 		return fmt.Errorf("open database %s: %w", s.path, err)
 	}
+	if version < schema.Version {
+		if err := s.transaction(ctx, func() error { return s.remakeViews(ctx) }); err != nil {
+			return fmt.Errorf("open database %s: show its partitions: %w", s.path, err)
+		}
+	}
 	return s.findPartition(ctx)
 }
 

@@ -74,7 +74,7 @@ func (s *Store) turnPartition(ctx context.Context) error {
 		err = s.addLiveIndexes(ctx, s.partition.number+1)
 	}
 	if err == nil {
-		err = s.remakeView(ctx)
+		err = s.remakeViews(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("add a partition: %w", err)
@@ -98,19 +98,23 @@ func (s *Store) closeByTime(ctx context.Context, now time.Time) error {
 	})
 }
 
-// remakeView has the view calls show all partitions that have not expired. It
+// remakeViews has the views of calls show all partitions that have not expired. It
 // is part of a transaction.
-func (s *Store) remakeView(ctx context.Context) error {
+func (s *Store) remakeViews(ctx context.Context) error {
 	numbers, err := s.shownPartitions(ctx)
 	if err != nil {
 		return err
 	}
-	parts := make([]string, len(numbers))
+	plain, joined := make([]string, len(numbers)), make([]string, len(numbers))
 	for i, n := range numbers {
-		parts[i] = "SELECT * FROM " + tableName(n)
+		plain[i] = "SELECT * FROM " + tableName(n)
+		joined[i] = "SELECT c.*, f.process, f.\"group\" AS process_group FROM " + tableName(n) +
+			" c LEFT JOIN monitor_functions f ON f.function_id = c.function_id"
 	}
-	s.shown = len(parts)
-	return s.exec(ctx, "DROP VIEW calls", "CREATE VIEW calls AS "+strings.Join(parts, " UNION ALL "))
+	s.shown = len(numbers)
+	return s.exec(ctx,
+		"DROP VIEW calls", "CREATE VIEW calls AS "+strings.Join(plain, " UNION ALL "),
+		"DROP VIEW monitor_calls", "CREATE VIEW monitor_calls AS "+strings.Join(joined, " UNION ALL "))
 }
 
 // shownPartitions returns the numbers of those that have not expired.

@@ -18,7 +18,7 @@ const ApplicationID = 0x4d6f6e47
 
 // Version is the schema version this build reads and writes, kept in the
 // database's user_version. It is the number of migrations.
-const Version = 7
+const Version = 8
 
 // CallBits is how many low bits of calls.id are the call's id within its run;
 // the bits above are the run's number.
