@@ -24,20 +24,9 @@ const (
 	tracestate  = "tracestate"
 )
 
-type stateKey struct{}
-
 // join makes what the goroutine calls part of the trace that the metadata name.
 func join(ctx context.Context) (context.Context, monitor.Joined) {
-	origin, ok := monitor.FromTraceparent(first(ctx, traceparent))
-	if !ok {
-		return ctx, monitor.Joined{}
-	}
-	joined := origin.Join()
-	ctx = monitor.NewContext(ctx)
-	if state := first(ctx, tracestate); state != "" {
-		ctx = context.WithValue(ctx, stateKey{}, state)
-	}
-	return ctx, joined
+	return monitor.JoinRemote(ctx, first(ctx, traceparent), first(ctx, tracestate))
 }
 
 func first(ctx context.Context, key string) string {
@@ -49,15 +38,12 @@ func first(ctx context.Context, key string) string {
 
 // send adds to the metadata by which call the server is called.
 func send(ctx context.Context) context.Context {
-	header := monitor.Here().Traceparent()
-	if header == "" {
-		header = monitor.FromContext(ctx).Traceparent()
-	}
-	if sent, _ := metadata.FromOutgoingContext(ctx); header == "" || len(sent.Get(traceparent)) > 0 {
+	parent, state := monitor.RemoteHeaders(ctx)
+	if sent, _ := metadata.FromOutgoingContext(ctx); parent == "" || len(sent.Get(traceparent)) > 0 {
 		return ctx
 	}
-	ctx = metadata.AppendToOutgoingContext(ctx, traceparent, header)
-	if state, ok := ctx.Value(stateKey{}).(string); ok {
+	ctx = metadata.AppendToOutgoingContext(ctx, traceparent, parent)
+	if state != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, tracestate, state)
 	}
 	return ctx

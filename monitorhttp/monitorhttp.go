@@ -1,7 +1,6 @@
 package monitorhttp
 
 import (
-	"context"
 	"net/http"
 
 	monitor "github.com/monitorgen/monitorgen/runtime"
@@ -13,24 +12,14 @@ const (
 	tracestate  = "Tracestate"
 )
 
-type stateKey struct{}
-
 // Handler returns a handler whose recorded calls are part of the trace that a
 // request belongs to. If its sender has left that trace out, so has next, but for
 // calls that fail; if not, all calls are kept, whatever samples say. A request
 // without the header, or with one that is none, is as it was.
 func Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		origin, ok := monitor.FromTraceparent(r.Header.Get(traceparent))
-		if !ok {
-			next.ServeHTTP(w, r)
-			return
-		}
-		defer origin.Join().Leave()
-		ctx := monitor.NewContext(r.Context())
-		if state := r.Header.Get(tracestate); state != "" {
-			ctx = context.WithValue(ctx, stateKey{}, state)
-		}
+		ctx, joined := monitor.JoinRemote(r.Context(), r.Header.Get(traceparent), r.Header.Get(tracestate))
+		defer joined.Leave()
 		if ctx != r.Context() {
 			r = r.WithContext(ctx)
 		}
@@ -52,16 +41,13 @@ func Transport(base http.RoundTripper) http.RoundTripper {
 type transport struct{ base http.RoundTripper }
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	header := monitor.Here().Traceparent()
-	if header == "" {
-		header = monitor.FromContext(r.Context()).Traceparent()
-	}
-	if header == "" || r.Header.Get(traceparent) != "" {
+	parent, state := monitor.RemoteHeaders(r.Context())
+	if parent == "" || r.Header.Get(traceparent) != "" {
 		return t.base.RoundTrip(r)
 	}
 	r = r.Clone(r.Context()) // a RoundTripper leaves the request as it is
-	r.Header.Set(traceparent, header)
-	if state, ok := r.Context().Value(stateKey{}).(string); ok {
+	r.Header.Set(traceparent, parent)
+	if state != "" {
 		r.Header.Set(tracestate, state)
 	}
 	return t.base.RoundTrip(r)

@@ -56,3 +56,38 @@ func FromContext(ctx context.Context) Origin {
 	o, _ := ctx.Value(originKey{}).(Origin)
 	return o
 }
+
+// stateKey is the key of a tracestate in a context.
+type stateKey struct{}
+
+// JoinRemote begins the part that this process has in a trace of another one, by
+// the headers traceparent and tracestate of what it was sent: what is called until
+// Leave is part of that trace, and what the context is given to knows of it (FromContext,
+// RemoteHeaders). Where traceparent is none, it does nothing. It is for middlewares, such as
+// monitorhttp; see FromTraceparent.
+func JoinRemote(ctx context.Context, traceparent, tracestate string) (context.Context, Joined) {
+	origin, ok := FromTraceparent(traceparent)
+	if !ok {
+		return ctx, Joined{}
+	}
+	joined := origin.Join()
+	ctx = NewContext(ctx)
+	if tracestate != "" {
+		ctx = context.WithValue(ctx, stateKey{}, tracestate)
+	}
+	return ctx, joined
+}
+
+// RemoteHeaders returns the headers that tell another process by which call it is
+// called: by the innermost open one of the goroutine, or else what is in ctx. tracestate is
+// what came with the trace, by whatever protocol. Both are "" where there is nothing to tell.
+func RemoteHeaders(ctx context.Context) (traceparent, tracestate string) {
+	traceparent = Here().Traceparent()
+	if traceparent == "" {
+		traceparent = FromContext(ctx).Traceparent()
+	}
+	if traceparent != "" {
+		tracestate, _ = ctx.Value(stateKey{}).(string)
+	}
+	return traceparent, tracestate
+}

@@ -1,6 +1,7 @@
 package runtime_test
 
 import (
+	"context"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -128,4 +129,24 @@ func TestRemoteRecords(t *testing.T) {
 	if _, err := hex.DecodeString(r.info["id"][0]); err != nil {
 		t.Error(err)
 	}
+}
+
+// What came in by one protocol goes out by another, whoever calls that.
+func TestRemoteHeaders(t *testing.T) {
+	const parent, state = fromRemote + "-01", "vendor=1"
+	recording(t, monitor.Options{}, func() {
+		ctx, joined := monitor.JoinRemote(context.Background(), parent, state)
+		if gotParent, gotState := monitor.RemoteHeaders(ctx); gotParent != parent || gotState != state {
+			t.Errorf("%q and %q", gotParent, gotState)
+		}
+		joined.Leave()
+		if gotParent, gotState := monitor.RemoteHeaders(ctx); gotParent != parent || gotState != state {
+			t.Errorf("by the context alone %q and %q", gotParent, gotState)
+		}
+		same, joined := monitor.JoinRemote(context.Background(), "nonsense", state)
+		joined.Leave()
+		if gotParent, gotState := monitor.RemoteHeaders(same); same != context.Background() || gotParent != "" || gotState != "" {
+			t.Errorf("of nonsense %q and %q", gotParent, gotState)
+		}
+	})
 }
