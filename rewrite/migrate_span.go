@@ -386,21 +386,9 @@ func (b *spanBlock) recorded(x ast.Expr) bool {
 	}
 	known := true
 	ast.Inspect(x, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.SelectorExpr:
-			// Of a.b.c only a is a variable.
-			ast.Inspect(n.X, func(n ast.Node) bool {
-				if id, ok := n.(*ast.Ident); ok {
-					v, isVar := b.pkg.TypesInfo.Uses[id].(*types.Var)
-					known = known && (!isVar || v.IsField() || own[v])
-				}
-				return true
-			})
-			return false
-		case *ast.Ident:
-			if v, ok := b.pkg.TypesInfo.Uses[n].(*types.Var); ok && !own[v] {
-				known = false
-			}
+		if id, ok := n.(*ast.Ident); ok {
+			v, isVar := b.pkg.TypesInfo.Uses[id].(*types.Var)
+			known = known && (!isVar || v.IsField() || own[v])
 		}
 		return true
 	})
