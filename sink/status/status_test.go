@@ -3,6 +3,7 @@
 package status
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,11 +34,14 @@ func TestState(t *testing.T) {
 // The child makes a file and waits to be killed.
 func TestMain(m *testing.M) {
 	if folder := os.Getenv("MONITORGEN_TEST_STATUS"); folder != "" {
-		if _, err := Create(folder, Status{PID: os.Getpid(), Breaker: Open}); err != nil {
+		f, err := Create(folder, Status{PID: os.Getpid(), Breaker: Open})
+		if err != nil {
 			panic(err)
 		}
 		os.Stdout.WriteString("made\n")
-		select {}
+		io.Copy(io.Discard, os.Stdin)
+		f.Close()
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -92,6 +96,11 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
