@@ -35,8 +35,12 @@ func main() {
 	calls := flags.Int("calls", 300_000, "calls that are recorded, for each engine")
 	down := flags.Duration("down", time.Minute, "for how long an engine is down")
 	only := flags.String("only", "", "the engine to test, as the table names it; all if not named")
-	if len(os.Args) < 2 || os.Args[1] != "test" {
-		fmt.Fprintln(os.Stderr, "usage: scripts/engines test [flags]")
+	subcommand := ""
+	if len(os.Args) > 1 {
+		subcommand = os.Args[1]
+	}
+	if subcommand != "test" && subcommand != "otel" {
+		fmt.Fprintln(os.Stderr, "usage: scripts/engines test|otel [flags]")
 		flags.PrintDefaults()
 		os.Exit(2)
 	}
@@ -45,7 +49,13 @@ func main() {
 		*calls, *down = 20_000, 2*time.Second
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code, err := test(ctx, *calls, *down, *short, *only)
+	var code int
+	var err error
+	if subcommand == "otel" {
+		code, err = testOTel(ctx, *calls, *down)
+	} else {
+		code, err = test(ctx, *calls, *down, *short, *only)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "engines: %v\n", err)
@@ -64,11 +74,11 @@ func test(ctx context.Context, calls int, down time.Duration, short bool, only s
 	if err := os.Chmod(work, 0o711); err != nil { // an engine runs as another user
 		return 0, err
 	}
-	victim := filepath.Join(work, "victim")
-	if err := execute(ctx, "go", "run", "./cmd/monitorgen", "build", "-o", victim, "./scripts/enginesrun/victim"); err != nil {
-		return 0, fmt.Errorf("build the victim: %w", err)
+	victim, err := buildVictim(ctx, work)
+	if err != nil {
+		return 0, err
 	}
-	fmt.Printf("%-12s %-28s %9s %9s %9s %9s %6s %8s %9s\n", "engine", "version", "sent", "killed at", "found", "errors", "twice", "breaker", "rows/s")
+	printHeader()
 	if !short {
 		if err := chserver.Install(ctx); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -100,6 +110,15 @@ func test(ctx context.Context, calls int, down time.Duration, short bool, only s
 		}
 	}
 	return code, nil
+}
+
+// buildVictim builds the program whose calls are sent.
+func buildVictim(ctx context.Context, dir string) (string, error) {
+	victim := filepath.Join(dir, "victim")
+	if err := execute(ctx, "go", "run", "./cmd/monitorgen", "build", "-o", victim, "./scripts/enginesrun/victim"); err != nil {
+		return "", fmt.Errorf("build the victim: %w", err)
+	}
+	return victim, nil
 }
 
 // errNone says that this host has not an engine.

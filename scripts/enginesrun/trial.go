@@ -62,6 +62,10 @@ func (t *trial) run(ctx context.Context) (good bool, err error) {
 	return calls == sent && failed == sent/100 && (again == 0 || !exact), nil
 }
 
+func printHeader() {
+	fmt.Printf("%-12s %-28s %9s %9s %9s %9s %6s %8s %9s\n", "engine", "version", "sent", "killed at", "found", "errors", "twice", "breaker", "rows/s")
+}
+
 // printLine prints what became of the calls that were sent to an engine.
 func printLine(name, version string, sent, killedAt, found, failed, again int64, opened string, rate float64) {
 	fmt.Printf("%-12s %-28s %9d %9d %9d %9d %6d %8s %9.0f\n", name, version, sent, killedAt, found, failed, again, opened, rate)
