@@ -93,6 +93,7 @@ func TestServePostgres(t *testing.T) {
 		"funcs":                `"calls":3,"errors":1`,
 		"errors":               `"normalised":"limit breach"`,
 		"graph":                `"calls":2`,
+		"graph?from=10m":       `"calls":2`,
 		"overview?from=10m":    `"calls":3`,
 		"timeline":             `"errors":1`,
 		"heatmap":              `"max":1`,

@@ -13,12 +13,12 @@ func queueFigures(rest *pgx.Batch, b *sink.Batch) {
 	for _, f := range b.Figures {
 		rest.Queue(`INSERT INTO monitor_figures (run_id, at_ns, cpu_ns, rss, heap, heap_goal, goroutines, gc_cycles, gc_pause_ns, gc_pause_max_ns)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-			int64(b.Run), f.Time, known(f.CPU), known(f.RSS), known(f.Heap), known(f.HeapGoal), known(f.Goroutines), known(f.GCCycles), known(f.GCPause), known(f.GCPauseMax))
+			int64(b.Run), f.Time, figure(f.CPU), figure(f.RSS), figure(f.Heap), figure(f.HeapGoal), figure(f.Goroutines), figure(f.GCCycles), figure(f.GCPause), figure(f.GCPauseMax))
 	}
 }
 
-// known is a figure, NULL for -1.
-func known(n int64) any {
+// figure is one, NULL for -1.
+func figure(n int64) any {
 	if n < 0 {
 		return nil
 	}

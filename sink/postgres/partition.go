@@ -16,9 +16,6 @@ import (
 // partitions: it stays for as long at most beyond its time.
 const partitionSpan = 6 * time.Hour
 
-// maintainEvery is how often what has expired is looked for.
-const maintainEvery = time.Minute
-
 // partitionPrefix begins the name of a partition; its beginning in hours since
 // 1970 UTC follows.
 const partitionPrefix = "monitor_calls_h"
@@ -64,27 +61,6 @@ func (s *Store) makePartition(ctx context.Context, from int64) error {
 	})
 }
 
-// Maintain drops the partitions whose calls have all expired, one at a time. Runs
-// and functions, which are few, stay.
-func (s *Store) Maintain(ctx context.Context) (more bool, err error) {
-	if s.retention == 0 || s.conn == nil || time.Since(s.looked) < maintainEvery {
-		return false, nil
-	}
-	before := time.Now().Add(-s.retention).UnixNano()
-	err = s.do(ctx, "drop what has expired", func(ctx context.Context) error {
-		if s.timescale {
-			_, err := s.conn.Exec(ctx, "SELECT drop_chunks('monitor_calls', older_than => $1::bigint)", before)
-			return err
-		}
-		more, err = s.dropPartition(ctx, before)
-		return err
-	})
-	if !more {
-		s.looked = time.Now()
-	}
-	return more && err == nil, err
-}
-
 // dropPartition drops one that ends before a time.
 func (s *Store) dropPartition(ctx context.Context, before int64) (dropped bool, err error) {
 	rows, err := s.conn.Query(ctx, "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'monitor_calls'::regclass")
@@ -102,7 +78,13 @@ func (s *Store) dropPartition(ctx context.Context, before int64) (dropped bool, 
 			continue
 		}
 		delete(s.partitions, from*int64(time.Hour))
-		_, err = s.conn.Exec(ctx, "DROP TABLE IF EXISTS "+name)
+		err = s.transaction(ctx, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, "DROP TABLE IF EXISTS "+name); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, "DELETE FROM monitor_counts WHERE from_ns = $1", from*int64(time.Hour))
+			return err
+		})
 		return err == nil, err
 	}
 	return false, nil

@@ -92,6 +92,7 @@ func TestServer(t *testing.T) {
 	t.Run("again", func(t *testing.T) { testAgain(t, server) })
 	t.Run("drained", func(t *testing.T) { testDrained(t, server) })
 	t.Run("retention", func(t *testing.T) { testRetention(t, server) })
+	t.Run("upgrade", func(t *testing.T) { testUpgrade(t, server) })
 	t.Run("killed", func(t *testing.T) { testKilled(t, server) })
 	t.Run("refused", func(t *testing.T) { testRefused(t, server) })
 }
@@ -159,21 +160,73 @@ func testDrained(t *testing.T, server *pgserver.Server) {
 	want(t, server, "SELECT dropped FROM drops", "4")
 }
 
-// Partitions whose calls have all expired are dropped; others stay.
+// Partitions whose calls have all expired are dropped, and with them the functions,
+// stacks and runs that have no other calls; the rest stays.
 func testRetention(t *testing.T, server *pgserver.Server) {
 	s := open(t, server.URL()+"?retention=48h")
-	id := run(t, s, 4)
 	now := time.Now()
-	write(t, s, &sink.Batch{Run: id, Calls: calls(1, 3, now.Add(-60*time.Hour).UnixNano())})
-	write(t, s, &sink.Batch{Run: id, Calls: calls(4, 5, now.UnixNano())})
+	old, long := now.Add(-60*time.Hour).UnixNano(), now.Add(-70*time.Hour).UnixNano()
+	id, gone, alive := run(t, s, 4), run(t, s, 41), run(t, s, 42)
+	failed := func(id uint64, start int64, f *spool.Function, stack byte) spool.Call {
+		return spool.Call{Function: f, ID: id, Trace: id, Start: start, Flags: wire.FlagError, Exception: "x", Stack: &spool.Stack{Text: "s", Digest: [32]byte{stack}}}
+	}
+	rare := &spool.Function{Name: "Rare", Process: "x.Rare", Digest: [32]byte{77}}
+	write(t, s, &sink.Batch{Run: id, Calls: append(calls(1, 3, old), failed(9, old, rare, 71))})
+	write(t, s, &sink.Batch{Run: id, Calls: append(calls(4, 5, now.UnixNano()), failed(10, old, outer, 72), failed(11, now.UnixNano(), outer, 72))})
+	write(t, s, &sink.Batch{Run: gone, Calls: calls(1, 2, long), Drops: []spool.Drops{{Function: outer, Count: 1, Time: long}}, Ended: true})
+	write(t, s, &sink.Batch{Run: alive, Calls: calls(1, 2, long), Figures: []spool.Figures{{Time: old}, {Time: now.UnixNano()}}})
+	expire(t, server, s)
+	want(t, server, fmt.Sprintf("SELECT count(*), min(call_id) FROM process_trace WHERE run_id = %d", id), "3 4")
+	want(t, server, "SELECT count(*) FILTER (WHERE process = 'x.Rare'), count(*) FILTER (WHERE process = 'x.Outer') FROM functions", "0 1")
+	want(t, server, "SELECT get_byte(digest, 0) FROM monitor_stacks WHERE get_byte(digest, 0) > 70", "72")
+	want(t, server, fmt.Sprintf("SELECT run_id FROM runs WHERE run_id IN (%d, %d, %d) ORDER BY 1", id, gone, alive), fmt.Sprintf("%d\n%d", id, alive))
+	want(t, server, fmt.Sprintf("SELECT (SELECT count(*) FROM sink_stats WHERE run_id = %d), (SELECT count(*) FROM monitor_drops WHERE run_id = %[1]d), (SELECT count(*) FROM monitor_figures)", gone), "0 0 1")
+
+	// What has expired may come again: its partition and function are made again.
+	write(t, s, &sink.Batch{Run: id, Calls: append(calls(1, 3, old), failed(12, now.UnixNano(), rare, 71))})
+	want(t, server, fmt.Sprintf("SELECT count(*), count(*) FILTER (WHERE process = 'x.Rare') FROM process_trace WHERE run_id = %d", id), "7 1")
+	want(t, server, "SELECT stack FROM error_stacks WHERE call_id = 12", "s")
+	if err := s.Write(t.Context(), &sink.Batch{Run: gone, Calls: calls(3, 3, now.UnixNano())}); !errors.Is(err, sink.ErrUnknownRun) {
+		t.Errorf("got %v, want %v", err, sink.ErrUnknownRun)
+	}
+}
+
+func expire(t *testing.T, server *pgserver.Server, s *Store) {
+	t.Helper()
 	for more, err := true, error(nil); more; {
 		if more, err = s.Maintain(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want(t, server, fmt.Sprintf("SELECT count(*), min(call_id) FROM process_trace WHERE run_id = %d", id), "2 4")
-	write(t, s, &sink.Batch{Run: id, Calls: calls(1, 3, now.Add(-60*time.Hour).UnixNano())}) // its partition is made again
-	want(t, server, fmt.Sprintf("SELECT count(*) FROM process_trace WHERE run_id = %d", id), "5")
+	want(t, server, "SELECT (SELECT count(*) FROM monitor_calls) - (SELECT sum(calls)::bigint FROM monitor_counts)", "0")
+}
+
+// Tables of an older version are brought up to date, with what is in them.
+func testUpgrade(t *testing.T, server *pgserver.Server) {
+	old, err := os.ReadFile("testdata/version1.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), "CREATE SCHEMA old; SET search_path = old; "+string(old)); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, server.URL()+"?search_path=old&retention=off")
+	id, _, err := s.Run(t.Context(), &spool.Info{ID: "old", Start: 1, Args: []string{}})
+	if err != nil || id != 1 {
+		t.Fatalf("run %d, %v", id, err)
+	}
+	write(t, s, &sink.Batch{Run: id, Calls: calls(2, 3, 1_700_006_400_000_000_000)})
+	want(t, server, "SELECT count(*), count(DISTINCT function_id), max(batch), (SELECT sum(calls)::int FROM old.monitor_counts) FROM old.monitor_calls", "3 1 1 3")
+	want(t, server, "SELECT count(*) FROM old.monitor_functions WHERE used_ns > 1700028000000000000", "1")
+	again := open(t, server.URL()+"?search_path=old")
+	if _, _, err := again.Run(t.Context(), &spool.Info{ID: "old"}); err != nil {
+		t.Error(err)
+	}
 }
 
 // A server that is killed while batches come loses nothing that it has

@@ -31,12 +31,14 @@ CREATE TABLE monitor_functions (
 	process     text NOT NULL,
 	options     text NOT NULL,
 	source      text NOT NULL,
-	data        json NOT NULL          -- [{"name":,"type":,"output":}], in the order of monitor_calls.data
+	data        json NOT NULL,         -- [{"name":,"type":,"output":}], in the order of monitor_calls.data
+	used_ns     bigint NOT NULL        -- the end of the latest partition with a call of it: they expire together
 );
 
 CREATE TABLE monitor_stacks (
-	digest bytea PRIMARY KEY, -- of the text
-	text   text NOT NULL
+	digest  bytea PRIMARY KEY, -- of the text
+	text    text NOT NULL,
+	used_ns bigint NOT NULL    -- as in monitor_functions
 );
 
 -- The start is in the key because the table is cut up by it: a call has one start.
@@ -103,6 +105,14 @@ CREATE TABLE monitor_stats (
 	PRIMARY KEY (run_id, name)
 );
 
+-- How many calls there are: counting them takes a second for each few millions.
+CREATE TABLE monitor_counts (
+	run_id  bigint NOT NULL,
+	from_ns bigint NOT NULL, -- of six hours, as partitions have
+	calls   bigint NOT NULL,
+	PRIMARY KEY (run_id, from_ns)
+);
+
 -- How processes were.
 CREATE TABLE monitor_figures (
 	run_id          bigint NOT NULL,
@@ -117,6 +127,7 @@ CREATE TABLE monitor_figures (
 	gc_pause_max_ns bigint,
 	PRIMARY KEY (run_id, at_ns)
 );
+CREATE INDEX monitor_figures_at ON monitor_figures (at_ns);
 
 CREATE FUNCTION monitor_time(ns bigint) RETURNS timestamptz LANGUAGE sql IMMUTABLE
 	RETURN timestamptz 'epoch' + (ns / 1000) * interval '1 microsecond';

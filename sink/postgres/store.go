@@ -39,11 +39,14 @@ type Store struct {
 
 	conn       *pgx.Conn // nil while there is none
 	timescale  bool
-	functions  map[[32]byte]int64 // ids, by digest
-	stacks     map[[32]byte]bool  // that are stored
+	functions  map[[32]byte]known // by digest
+	stacks     map[[32]byte]int64 // until when they are known to be used
 	partitions map[int64]bool     // that are there, by their beginning
 	looked     time.Time          // when Maintain last looked
 }
+
+// known is a function that is stored: its id, and until when it is known to be used.
+type known struct{ id, used int64 }
 
 var (
 	_ sink.Store      = (*Store)(nil)
@@ -113,7 +116,7 @@ func (s *Store) String() string { return s.address.String() }
 
 // forget is for a server that may not be what it was.
 func (s *Store) forget() {
-	s.functions, s.stacks, s.partitions = map[[32]byte]int64{}, map[[32]byte]bool{}, map[int64]bool{}
+	s.functions, s.stacks, s.partitions = map[[32]byte]known{}, map[[32]byte]int64{}, map[int64]bool{}
 }
 
 // do does an operation on the connection, and closes it after a failure.

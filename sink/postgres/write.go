@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -68,21 +67,42 @@ func (s *Store) writeCalls(ctx context.Context, tx pgx.Tx, b *sink.Batch, batch 
 	if err != nil {
 		return stored{}, err
 	}
-	new := stored{calls: tag.RowsAffected()}
+	new := stored{calls: tag.RowsAffected(), from: map[int64]int64{}}
 	if new.calls < int64(len(b.Calls)) {
-		err = tx.QueryRow(ctx, "SELECT count(*) FROM monitor_calls WHERE run_id = $1 AND batch = $2 AND failed", int64(b.Run), batch).Scan(&new.failed)
-		return new, err
+		return new, new.count(ctx, tx, b.Run, batch)
 	}
 	for i := range b.Calls {
 		if b.Calls[i].Failed() {
 			new.failed++
 		}
+		new.from[beginning(b.Calls[i].Start)]++
 	}
 	return new, nil
 }
 
-// stored is how many calls of a batch were not there before.
-type stored struct{ calls, failed int64 }
+// stored says which calls of a batch were not there before.
+type stored struct {
+	calls, failed int64
+	from          map[int64]int64 // calls by the beginning of their partition
+}
+
+// count asks the server.
+func (n *stored) count(ctx context.Context, tx pgx.Tx, run sink.RunID, batch int64) error {
+	rows, err := tx.Query(ctx, "SELECT start_ns, failed FROM monitor_calls WHERE run_id = $1 AND batch = $2", int64(run), batch)
+	if err != nil {
+		return err
+	}
+	var start int64
+	var failed bool
+	_, err = pgx.ForEachRow(rows, []any{&start, &failed}, func() error {
+		if failed {
+			n.failed++
+		}
+		n.from[beginning(start)]++
+		return nil
+	})
+	return err
+}
 
 func (s *Store) callRow(run sink.RunID, c *spool.Call, batch int64) []any {
 	var duration, exception, stack, data any
@@ -98,81 +118,8 @@ func (s *Store) callRow(run sink.RunID, c *spool.Call, batch int64) []any {
 	if c.Data != "" {
 		data = cleanJSON(c.Data)
 	}
-	return []any{int64(run), int64(c.ID), s.functions[c.Function.Digest], int64(c.Parent), int64(c.Trace), int32(c.Depth), int64(c.Goroutine),
+	return []any{int64(run), int64(c.ID), s.functions[c.Function.Digest].id, int64(c.Parent), int64(c.Trace), int32(c.Depth), int64(c.Goroutine),
 		c.Start, duration, c.Failed(), int16(c.Flags), exception, stack, data, batch}
-}
-
-// writeFunctions makes rows of the functions of a batch that are not known yet.
-func (s *Store) writeFunctions(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
-	var last *spool.Function
-	add := func(f *spool.Function) error {
-		if f == last {
-			return nil
-		}
-		last = f
-		if _, known := s.functions[f.Digest]; known {
-			return nil
-		}
-		id, err := writeFunction(ctx, tx, f)
-		s.functions[f.Digest] = id
-		return err
-	}
-	for i := range b.Calls {
-		if err := add(b.Calls[i].Function); err != nil {
-			return err
-		}
-	}
-	for _, d := range b.Drops {
-		if err := add(d.Function); err != nil {
-			return err
-		}
-	}
-	if b.Open != nil {
-		for i := range b.Open.Calls {
-			if err := add(b.Open.Calls[i].Function); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func writeFunction(ctx context.Context, tx pgx.Tx, f *spool.Function) (id int64, err error) {
-	type datum struct {
-		Name   string `json:"name"`
-		Type   string `json:"type"`
-		Output bool   `json:"output"`
-	}
-	list := make([]datum, len(f.Data))
-	for i, d := range f.Data {
-		list[i] = datum(d)
-	}
-	data, err := json.Marshal(list)
-	if err != nil {
-		return 0, err
-	}
-	_, err = tx.Exec(ctx, `INSERT INTO monitor_functions
-		(digest, name, package, file, line, signature, "group", process, options, source, data)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (digest) DO NOTHING`,
-		f.Digest[:], clean(f.Name), clean(f.Package), clean(f.File), f.Line, clean(f.Signature), clean(f.Group), clean(f.Process), clean(f.Options), clean(f.Source), string(data))
-	if err != nil {
-		return 0, err
-	}
-	return id, tx.QueryRow(ctx, "SELECT function_id FROM monitor_functions WHERE digest = $1", f.Digest[:]).Scan(&id)
-}
-
-func (s *Store) writeStacks(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
-	for i := range b.Calls {
-		stack := b.Calls[i].Stack
-		if stack == nil || s.stacks[stack.Digest] {
-			continue
-		}
-		if _, err := tx.Exec(ctx, "INSERT INTO monitor_stacks (digest, text) VALUES ($1, $2) ON CONFLICT DO NOTHING", stack.Digest[:], clean(stack.Text)); err != nil {
-			return err
-		}
-		s.stacks[stack.Digest] = true
-	}
-	return nil
 }
 
 // touchRun keeps what follows from a batch for its run, and returns the batch's
@@ -209,7 +156,7 @@ func (s *Store) queueDrops(rest *pgx.Batch, b *sink.Batch) {
 	for _, d := range b.Drops {
 		rest.Queue(`INSERT INTO monitor_drops AS had (run_id, function_id, dropped, last_ns) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (run_id, function_id) DO UPDATE SET dropped = had.dropped + excluded.dropped, last_ns = greatest(had.last_ns, excluded.last_ns)`,
-			int64(b.Run), s.functions[d.Function.Digest], int64(d.Count), d.Time)
+			int64(b.Run), s.functions[d.Function.Digest].id, int64(d.Count), d.Time)
 	}
 }
 
@@ -229,13 +176,17 @@ func (s *Store) queueOpen(rest *pgx.Batch, b *sink.Batch) {
 			(run_id, call_id, function_id, parent_id, trace_id, depth, goroutine, start_ns, seen_ns, seen_by, data)
 			SELECT $1, $2, $3, $4, $5, $6, $7, $8, greatest($9, last_ns), CASE WHEN last_ns > $9 THEN $12 ELSE $10 END, $11::json
 			FROM monitor_runs WHERE run_id = $1 AND NOT EXISTS (SELECT FROM monitor_calls WHERE run_id = $1 AND call_id = $2) ON CONFLICT DO NOTHING`,
-			int64(b.Run), int64(c.ID), s.functions[c.Function.Digest], int64(c.Parent), int64(c.Trace), int32(c.Depth), int64(c.Goroutine),
+			int64(b.Run), int64(c.ID), s.functions[c.Function.Digest].id, int64(c.Parent), int64(c.Trace), int32(c.Depth), int64(c.Goroutine),
 			c.Start, b.Open.Seen, string(b.Open.By), data, string(spool.SignRecord))
 	}
 }
 
-// queueCounts keeps what sink_stats shows.
+// queueCounts keeps how many calls there are, and what sink_stats shows.
 func queueCounts(rest *pgx.Batch, b *sink.Batch, new stored) {
+	for from, n := range new.from {
+		rest.Queue(`INSERT INTO monitor_counts AS had (run_id, from_ns, calls) VALUES ($1, $2, $3)
+			ON CONFLICT (run_id, from_ns) DO UPDATE SET calls = had.calls + excluded.calls`, int64(b.Run), from, n)
+	}
 	var dropped int64
 	for _, d := range b.Drops {
 		dropped += int64(d.Count)

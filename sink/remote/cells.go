@@ -81,18 +81,27 @@ func (d *DB) Bounds(ctx context.Context, f query.Filter) (first, last int64, err
 	return first, last, nil
 }
 
+// lookedUp is how long ago the calls may have begun whose callers are looked up, one
+// by one. Of more calls it takes less to join all with all.
+const lookedUp = time.Hour
+
 // Links returns who calls whom among the calls that the filter takes: calls are
-// chosen by the callee. The server looks every call's caller up: rolled is false.
+// chosen by the callee. The server finds every call's caller: rolled is false.
 func (d *DB) Links(ctx context.Context, f query.Filter) (links []query.Link, rolled bool, err error) {
 	sel, _, err := d.compile(ctx, f)
 	if err != nil {
 		return nil, false, err
 	}
 	where := sel.where()
-	err = d.each(ctx, `SELECT CASE WHEN c.parent_id = 0 THEN 0 ELSE coalesce(p.function_id, -1) END AS caller, c.function_id, count(*),
+	caller, from := "p.function_id", `(SELECT * FROM monitor_calls AS c WHERE `+where.text+`) AS c
+		LEFT JOIN monitor_calls AS p ON p.run_id = c.run_id AND p.call_id = c.parent_id AND c.parent_id <> 0`
+	if sel.since > time.Now().Add(-lookedUp).UnixNano() {
+		caller = "(SELECT p.function_id FROM monitor_calls AS p WHERE p.run_id = c.run_id AND p.call_id = c.parent_id AND c.parent_id <> 0 LIMIT 1)"
+		from = "monitor_calls AS c WHERE " + where.text
+	}
+	err = d.each(ctx, `SELECT CASE WHEN c.parent_id = 0 THEN 0 ELSE coalesce(`+caller+`, -1) END AS caller, c.function_id, count(*),
 		CAST(sum(CASE WHEN c.failed THEN 1 ELSE 0 END) AS bigint), CAST(coalesce(sum(c.duration_ns), 0) AS bigint), max(c.start_ns)
-		FROM (SELECT * FROM monitor_calls AS c WHERE `+where.text+`) AS c
-		LEFT JOIN monitor_calls AS p ON p.run_id = c.run_id AND p.call_id = c.parent_id AND c.parent_id <> 0 GROUP BY caller, c.function_id`, where.args, func(rows Rows) error {
+		FROM `+from+` GROUP BY caller, c.function_id`, where.args, func(rows Rows) error {
 		var l query.Link
 		err := rows.Scan(&l.Caller, &l.Callee, &l.Calls, &l.Errors, &l.Total, &l.Last)
 		links = append(links, l)

@@ -39,7 +39,7 @@ func (d *DB) Runs(ctx context.Context) (all []query.Run, err error) {
 
 // Count returns how many calls are stored.
 func (d *DB) Count(ctx context.Context) (n int64, err error) {
-	if _, err := d.one(ctx, "SELECT count(*) FROM monitor_calls", nil, &n); err != nil {
+	if _, err := d.one(ctx, "SELECT CAST(coalesce(sum(calls), 0) AS bigint) FROM monitor_counts", nil, &n); err != nil {
 		return 0, d.fail("count calls", err)
 	}
 	return n, nil
