@@ -25,6 +25,7 @@ var subcommands = map[string]subcommand{
 	"sink":      {"rows into a database beside C SQLite (-rounds N, -rows N, -span D, -dir FOLDER)", runSink},
 	"stores":    {"rows into every store that this host has (-rows N, -batch N, -rounds N)", runStores},
 	"query":     {"what a dashboard asks of a database (-rows N, -times N, -dir FOLDER)", runQuery},
+	"reads":     {"what a dashboard asks, of SQLite and of PostgreSQL with the same calls (-rows N, -times N)", runReads},
 	"build":     {"a build after a one-line edit, and with empty caches: go build and monitorgen build", runBuild},
 	"dashboard": {"the dashboard against its goals, in Chromium, on a million calls (-calls N, -rate N, -for D, -keep FILE, -db FILE, -only PARTS)", runDashboard},
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/monitorgen/monitorgen/sink"
 	"github.com/monitorgen/monitorgen/sink/sqlite"
 	"github.com/monitorgen/monitorgen/sink/sqlite/query"
 )
@@ -62,20 +63,32 @@ func fillHour(ctx context.Context, path string, count int) (end time.Time, err e
 		return end, err
 	}
 	defer store.Close()
-	if err := rows.start(ctx, store, "a"); err != nil {
-		return end, err
+	err = rows.fill(ctx, store, count)
+	return rows.now(), err
+}
+
+// fill writes calls into a store that has work of its own.
+func (r *rows) fill(ctx context.Context, store maintained, count int) error {
+	if err := r.start(ctx, store, "a"); err != nil {
+		return err
 	}
 	for left := count; left > 0; left -= 50_000 {
-		if err := store.Write(ctx, rows.batch(min(left, 50_000))); err != nil {
-			return end, err
+		if err := store.Write(ctx, r.batch(min(left, 50_000))); err != nil {
+			return err
 		}
 		for more := true; more; {
+			var err error
 			if more, err = store.Maintain(ctx); err != nil {
-				return end, err
+				return err
 			}
 		}
 	}
-	return rows.now(), nil
+	return nil
+}
+
+type maintained interface {
+	sink.Store
+	sink.Maintainer
 }
 
 func describe(ctx context.Context, db *query.DB, count int) error {

@@ -8,4 +8,6 @@
 //
 // A batch is one transaction: its calls are copied into a staging table and go on
 // from there where they are not stored yet, by (run, call); positions go with them.
+//
+// Package query, below, reads what is here.
 package postgres

@@ -81,9 +81,9 @@ func (d *DB) Bounds(ctx context.Context, f query.Filter) (first, last int64, err
 	return first, last, nil
 }
 
-// lookedUp is how long ago the calls may have begun whose callers are looked up, one
-// by one. Of more calls it takes less to join all with all.
-const lookedUp = time.Hour
+// lookedUp is of how many calls the callers are looked up, one by one. Of more it
+// takes less to join all with all.
+const lookedUp = 100_000
 
 // Links returns who calls whom among the calls that the filter takes: calls are
 // chosen by the callee. The server finds every call's caller: rolled is false.
@@ -95,7 +95,11 @@ func (d *DB) Links(ctx context.Context, f query.Filter) (links []query.Link, rol
 	where := sel.where()
 	caller, from := "p.function_id", `(SELECT * FROM monitor_calls AS c WHERE `+where.text+`) AS c
 		LEFT JOIN monitor_calls AS p ON p.run_id = c.run_id AND p.call_id = c.parent_id AND c.parent_id <> 0`
-	if sel.since > time.Now().Add(-lookedUp).UnixNano() {
+	few, err := d.few(ctx, sel)
+	if err != nil {
+		return nil, false, d.fail("sum up callers", err)
+	}
+	if few {
 		caller = "(SELECT p.function_id FROM monitor_calls AS p WHERE p.run_id = c.run_id AND p.call_id = c.parent_id AND c.parent_id <> 0 LIMIT 1)"
 		from = "monitor_calls AS c WHERE " + where.text
 	}
@@ -111,4 +115,15 @@ func (d *DB) Links(ctx context.Context, f query.Filter) (links []query.Link, rol
 		return nil, false, d.fail("sum up callers", err)
 	}
 	return links, false, nil
+}
+
+// few reports whether a selection takes no more calls than are looked up one by one.
+func (d *DB) few(ctx context.Context, sel *selection) (bool, error) {
+	if sel.whole() {
+		return false, nil
+	}
+	var n int64
+	where := sel.where()
+	_, err := d.one(ctx, "SELECT count(*) FROM (SELECT 1 FROM monitor_calls AS c WHERE "+where.text+" LIMIT ?) AS taken", append(where.args, lookedUp+1), &n)
+	return n <= lookedUp, err
 }
