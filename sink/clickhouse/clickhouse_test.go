@@ -46,6 +46,7 @@ func TestEngines(t *testing.T) {
 			t.Run("columns and hostile values", func(t *testing.T) { testValues(t, server) })
 			t.Run("again", func(t *testing.T) { testAgain(t, server) })
 			t.Run("numbers", func(t *testing.T) { testNumbers(t, server) })
+			t.Run("together", func(t *testing.T) { testTogether(t, server) })
 			t.Run("drained", func(t *testing.T) { testDrained(t, server) })
 			t.Run("open", func(t *testing.T) { testOpen(t, server) })
 			t.Run("figures", func(t *testing.T) { testFigures(t, server) })
@@ -191,6 +192,36 @@ func testNumbers(t *testing.T, server *chserver.Server) {
 	if id := run(t, s, 4); int64(id) != places[1] {
 		t.Errorf("after a crash number %d, want %d", id, places[1])
 	}
+}
+
+// Agents that meet an empty database at the same time make its tables together, and
+// each of their runs has a number of its own.
+func testTogether(t *testing.T, server *chserver.Server) {
+	want(t, server, "CREATE DATABASE together", "")
+	const agents, each = 6, 5
+	errs := make(chan error, agents)
+	for a := range agents {
+		s := open(t, strings.Replace(forever(server), "/default", "/together", 1))
+		go func() {
+			var err error
+			for n := range each {
+				id, _, e := s.Run(t.Context(), info(100+a*each+n))
+				if e == nil {
+					e = s.Write(t.Context(), &sink.Batch{Run: id, Calls: calls(1, 3, 1000)})
+				}
+				err = errors.Join(err, e)
+			}
+			errs <- err
+		}()
+	}
+	for range agents {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	want(t, server, "SELECT count(), uniqExact(run_id) FROM together.runs", fmt.Sprint(agents*each, " | ", agents*each))
+	want(t, server, "SELECT count(), uniqExact(process) FROM together.process_trace", fmt.Sprint(3*agents*each, " | 1"))
+	want(t, server, "DROP DATABASE together", "")
 }
 
 func testDrained(t *testing.T, server *chserver.Server) {
