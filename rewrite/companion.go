@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"go/types"
 	"go/version"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -49,6 +50,7 @@ type companion struct {
 	origin   string            // the variable that notes it
 	started  map[string]string // by function type, the name of its starter
 	hidden   map[string]string // new names of type parameters, see hideTypeParams
+	aliases  map[string]string // of types called like a variable, see aliasOf
 
 	body   bytes.Buffer
 	indent int
@@ -339,6 +341,9 @@ func (c *companion) declare(out *bytes.Buffer) error {
 	fmt.Fprintf(out, "// This code was made for another version of package runtime if the next line does not compile: run monitorgen again.\n")
 	fmt.Fprintf(out, "type _ [-(%s.Generation - %d) * (%s.Generation - %d)]struct{}\n\n", c.runtime, generation, c.runtime, generation)
 	fmt.Fprintf(out, "const %s = %s\n\n", c.describe, description)
+	for _, name := range slices.Sorted(maps.Keys(c.aliases)) {
+		fmt.Fprintf(out, "type %s = %s\n\n", c.aliases[name], name)
+	}
 	if c.form == inPlace {
 		c.embedSources(out)
 	}

@@ -21,7 +21,7 @@ func (s *importSet) use(path, name string) string {
 		return alias
 	}
 	alias := name
-	for s.companion.used[alias] || s.companion.plan.declared[alias] || token.IsKeyword(alias) {
+	for s.companion.used[alias] || s.companion.plan.declared[alias] || token.IsKeyword(alias) || variableName.MatchString(alias) {
 		alias += "_"
 	}
 	s.companion.used[alias] = true

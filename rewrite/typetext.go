@@ -10,12 +10,44 @@ import (
 
 // typeText returns how generated code writes a type.
 func (c *companion) typeText(t types.Type) string {
-	return c.renamed(types.TypeString(t, func(p *types.Package) string {
+	text := types.TypeString(t, func(p *types.Package) string {
 		if p.Path() == c.pkg.Path() {
-			return ""
+			return ownPackage
 		}
 		return c.imports.use(p.Path(), p.Name())
-	}))
+	})
+	text = ownType.ReplaceAllStringFunc(text, func(name string) string {
+		return c.aliasOf(strings.TrimPrefix(name, ownPackage+"."))
+	})
+	return c.renamed(text)
+}
+
+// ownPackage stands in front of the package's own types until it is known how
+// they are called, ownType matches one.
+const ownPackage = "monitorgen\u00b7own"
+
+var ownType = regexp.MustCompile(ownPackage + `\.[\pL_][\pL_\p{Nd}]*`)
+
+// aliasOf returns how generated code calls a type of the package: one called like
+// a variable of generated code would be hidden by that, and has another name.
+func (c *companion) aliasOf(name string) string {
+	if !variableName.MatchString(name) {
+		return name
+	}
+	obj, ok := c.pkg.Scope().Lookup(name).(*types.TypeName)
+	if !ok {
+		return name
+	}
+	if named, ok := obj.Type().(*types.Named); ok && named.TypeParams().Len() > 0 {
+		return name // which Go before 1.24 has no alias for
+	}
+	if c.aliases == nil {
+		c.aliases = make(map[string]string)
+	}
+	if c.aliases[name] == "" {
+		c.aliases[name] = c.fresh(c.prefix + "Type" + identifier(name))
+	}
+	return c.aliases[name]
 }
 
 // instance returns the type arguments with which the functions of fn call each
