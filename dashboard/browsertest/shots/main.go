@@ -151,6 +151,9 @@ func take(tab *browsertest.Tab, page browsertest.Page, theme, file string) error
 	if err := tab.Settled(); err != nil {
 		return err
 	}
+	if err := tab.Wait(`!document.querySelector('main').textContent.includes('counting…')`); err != nil {
+		return err
+	}
 	shot, err := browsertest.Picture(tab)
 	if err != nil {
 		return err
