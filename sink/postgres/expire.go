@@ -26,7 +26,7 @@ func (s *Store) Maintain(ctx context.Context) (more bool, err error) {
 			if _, err := s.conn.Exec(ctx, "SELECT drop_chunks('monitor_calls', older_than => $1::bigint)", before); err != nil {
 				return err
 			}
-			if _, err := s.conn.Exec(ctx, "DELETE FROM monitor_counts WHERE from_ns <= $1", before-int64(partitionSpan)); err != nil {
+			if err := s.transaction(ctx, func(tx pgx.Tx) error { return expireSums(ctx, tx, beginning(before)) }); err != nil {
 				return err
 			}
 			return s.expireRest(ctx, before)
@@ -40,6 +40,15 @@ func (s *Store) Maintain(ctx context.Context) (more bool, err error) {
 		s.looked = time.Now()
 	}
 	return more && err == nil, err
+}
+
+// expireSums takes away the sums of calls before a time, the end of a partition.
+func expireSums(ctx context.Context, tx pgx.Tx, before int64) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM monitor_counts WHERE from_ns < $1", before); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "DELETE FROM monitor_rollups WHERE start_s < $1", before/int64(time.Second))
+	return err
 }
 
 // runsAtOnce is how many runs one transaction takes away.
@@ -79,7 +88,7 @@ func (s *Store) expireRuns(ctx context.Context, before int64) error {
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		for _, table := range []string{"monitor_open_calls", "monitor_drops", "monitor_positions", "monitor_stats", "monitor_figures", "monitor_counts", "monitor_runs"} {
+		for _, table := range []string{"monitor_open_calls", "monitor_drops", "monitor_positions", "monitor_stats", "monitor_figures", "monitor_counts", "monitor_rollups", "monitor_runs"} {
 			if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE run_id = ANY($1)", ids); err != nil {
 				return err
 			}

@@ -21,10 +21,10 @@ const partitionSpan = 6 * time.Hour
 const partitionPrefix = "monitor_calls_h"
 
 // beginning is where the partition of a start begins.
-func beginning(start int64) int64 {
-	span := int64(partitionSpan)
-	return start - ((start%span)+span)%span
-}
+func beginning(start int64) int64 { return floor(start, int64(partitionSpan)) }
+
+// floor rounds down to a multiple, before 1970 too.
+func floor(n, width int64) int64 { return n - ((n%width)+width)%width }
 
 // makePartitions makes those that calls need, outside of the transaction that
 // writes them: attaching one waits for nobody who reads or writes.
@@ -82,8 +82,7 @@ func (s *Store) dropPartition(ctx context.Context, before int64) (dropped bool, 
 			if _, err := tx.Exec(ctx, "DROP TABLE IF EXISTS "+name); err != nil {
 				return err
 			}
-			_, err := tx.Exec(ctx, "DELETE FROM monitor_counts WHERE from_ns = $1", from*int64(time.Hour))
-			return err
+			return expireSums(ctx, tx, from*int64(time.Hour)+int64(partitionSpan))
 		})
 		return err == nil, err
 	}

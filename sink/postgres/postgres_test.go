@@ -199,6 +199,8 @@ func expire(t *testing.T, server *pgserver.Server, s *Store) {
 		}
 	}
 	want(t, server, "SELECT (SELECT count(*) FROM monitor_calls) - (SELECT sum(calls)::bigint FROM monitor_counts)", "0")
+	want(t, server, `SELECT (SELECT count(*) FROM monitor_calls) - sum(calls)::bigint, (SELECT count(*) FROM monitor_calls WHERE failed) - sum(errors)::bigint,
+		(SELECT sum(duration_ns)::bigint FROM monitor_calls) - sum(total_ns)::bigint FROM monitor_rollups`, "0 0 0")
 }
 
 // Tables of an older version are brought up to date, with what is in them.

@@ -1,6 +1,6 @@
--- One row: the version of the tables.
-CREATE TABLE monitor_schema (version int NOT NULL);
-INSERT INTO monitor_schema VALUES (2);
+-- One row: the version of the tables, and from when on there are rollups of calls.
+CREATE TABLE monitor_schema (version int NOT NULL, rolled_ns bigint NOT NULL);
+INSERT INTO monitor_schema VALUES (2, 0);
 
 CREATE TABLE monitor_runs (
 	run_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -104,6 +104,20 @@ CREATE TABLE monitor_stats (
 	value  bigint NOT NULL,
 	PRIMARY KEY (run_id, name)
 );
+
+-- What the calls of a run add up to, by function and minute in which they began.
+CREATE TABLE monitor_rollups (
+	run_id      bigint NOT NULL,
+	start_s     bigint NOT NULL,  -- seconds since 1970 UTC, of a minute
+	function_id bigint NOT NULL,
+	calls       bigint NOT NULL,
+	errors      bigint NOT NULL,
+	total_ns    bigint NOT NULL,
+	max_ns      bigint NOT NULL,
+	histogram   bytea NOT NULL,   -- of durations, as in docs/schema.md
+	PRIMARY KEY (run_id, start_s, function_id)
+) WITH (fillfactor = 60);
+CREATE INDEX monitor_rollups_start ON monitor_rollups (start_s);
 
 -- How many calls there are: counting them takes a second for each few millions.
 CREATE TABLE monitor_counts (

@@ -1,4 +1,18 @@
 -- From version 1 of schema.sql to version 2.
+CREATE TABLE monitor_rollups (
+	run_id      bigint NOT NULL,
+	start_s     bigint NOT NULL,  -- seconds since 1970 UTC, of a minute
+	function_id bigint NOT NULL,
+	calls       bigint NOT NULL,
+	errors      bigint NOT NULL,
+	total_ns    bigint NOT NULL,
+	max_ns      bigint NOT NULL,
+	histogram   bytea NOT NULL,   -- of durations, as in docs/schema.md
+	PRIMARY KEY (run_id, start_s, function_id)
+) WITH (fillfactor = 60);
+CREATE INDEX monitor_rollups_start ON monitor_rollups (start_s);
+ALTER TABLE monitor_schema ADD COLUMN rolled_ns bigint NOT NULL DEFAULT (extract(epoch FROM now()) * 1e9)::bigint; -- before, calls are summed up when asked for
+ALTER TABLE monitor_schema ALTER COLUMN rolled_ns DROP DEFAULT;
 CREATE TABLE monitor_counts (
 	run_id  bigint NOT NULL,
 	from_ns bigint NOT NULL, -- of six hours, as partitions have

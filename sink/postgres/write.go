@@ -43,6 +43,9 @@ func (s *Store) writeRows(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
 	if err != nil {
 		return fmt.Errorf("calls: %w", err)
 	}
+	if err := new.rollUp(ctx, tx, b.Run); err != nil {
+		return fmt.Errorf("rollups: %w", err)
+	}
 	rest := &pgx.Batch{}
 	s.queuePositions(rest, b)
 	s.queueDrops(rest, b)
@@ -55,53 +58,27 @@ func (s *Store) writeRows(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
 
 // writeCalls copies calls into the staging table, and from there those that are
 // new into monitor_calls. It returns how many those were.
-func (s *Store) writeCalls(ctx context.Context, tx pgx.Tx, b *sink.Batch, batch int64) (stored, error) {
+func (s *Store) writeCalls(ctx context.Context, tx pgx.Tx, b *sink.Batch, batch int64) (*stored, error) {
 	if len(b.Calls) == 0 {
-		return stored{}, nil
+		return newStored(), nil
 	}
 	rows := pgx.CopyFromSlice(len(b.Calls), func(i int) ([]any, error) { return s.callRow(b.Run, &b.Calls[i], batch), nil })
 	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"monitor_staging"}, callColumns, rows); err != nil {
-		return stored{}, err
+		return nil, err
 	}
 	tag, err := tx.Exec(ctx, "INSERT INTO monitor_calls SELECT * FROM monitor_staging ON CONFLICT DO NOTHING")
 	if err != nil {
-		return stored{}, err
+		return nil, err
 	}
-	new := stored{calls: tag.RowsAffected(), from: map[int64]int64{}}
-	if new.calls < int64(len(b.Calls)) {
-		return new, new.count(ctx, tx, b.Run, batch)
+	new := newStored()
+	if tag.RowsAffected() < int64(len(b.Calls)) {
+		return new, new.ask(ctx, tx, b.Run, batch)
 	}
 	for i := range b.Calls {
-		if b.Calls[i].Failed() {
-			new.failed++
-		}
-		new.from[beginning(b.Calls[i].Start)]++
+		c := &b.Calls[i]
+		new.add(s.functions[c.Function.Digest].id, c.Start, c.Duration, c.Flags&wire.FlagSampled == 0, c.Failed())
 	}
 	return new, nil
-}
-
-// stored says which calls of a batch were not there before.
-type stored struct {
-	calls, failed int64
-	from          map[int64]int64 // calls by the beginning of their partition
-}
-
-// count asks the server.
-func (n *stored) count(ctx context.Context, tx pgx.Tx, run sink.RunID, batch int64) error {
-	rows, err := tx.Query(ctx, "SELECT start_ns, failed FROM monitor_calls WHERE run_id = $1 AND batch = $2", int64(run), batch)
-	if err != nil {
-		return err
-	}
-	var start int64
-	var failed bool
-	_, err = pgx.ForEachRow(rows, []any{&start, &failed}, func() error {
-		if failed {
-			n.failed++
-		}
-		n.from[beginning(start)]++
-		return nil
-	})
-	return err
 }
 
 func (s *Store) callRow(run sink.RunID, c *spool.Call, batch int64) []any {
@@ -182,7 +159,7 @@ func (s *Store) queueOpen(rest *pgx.Batch, b *sink.Batch) {
 }
 
 // queueCounts keeps how many calls there are, and what sink_stats shows.
-func queueCounts(rest *pgx.Batch, b *sink.Batch, new stored) {
+func queueCounts(rest *pgx.Batch, b *sink.Batch, new *stored) {
 	for from, n := range new.from {
 		rest.Queue(`INSERT INTO monitor_counts AS had (run_id, from_ns, calls) VALUES ($1, $2, $3)
 			ON CONFLICT (run_id, from_ns) DO UPDATE SET calls = had.calls + excluded.calls`, int64(b.Run), from, n)

@@ -11,13 +11,34 @@ import (
 
 // Cells calls visit for every cell of the calls that the filter takes, in no
 // order. step is a whole number of seconds. The cell, and its Durations, are
-// visit's until it returns. The server sums up the calls: rolled is false.
+// visit's until it returns.
+//
+// Rollups answer for whole minutes where steps are made of those and the filter asks
+// for nothing but functions, runs and times: rolled is true then, and First and Last
+// are those of minutes. The server sums up the rest from the calls.
 func (d *DB) Cells(ctx context.Context, f query.Filter, step time.Duration, visit func(*query.Cell)) (rolled bool, err error) {
 	sel, _, err := d.compile(ctx, f)
 	if err != nil {
 		return false, err
 	}
 	step = max(step.Truncate(time.Second), time.Second)
+	counted := []*selection{sel}
+	if minutes, rest := d.minutes(sel, step); minutes != nil {
+		if err := d.rolledCells(ctx, minutes, step, visit); err != nil {
+			return false, d.fail("sum up rollups", err)
+		}
+		counted, rolled = rest, true
+	}
+	for _, part := range counted {
+		if err := d.countedCells(ctx, part, step, visit); err != nil {
+			return false, d.fail("sum up calls", err)
+		}
+	}
+	return rolled, nil
+}
+
+// countedCells has the server sum up the calls.
+func (d *DB) countedCells(ctx context.Context, sel *selection, step time.Duration, visit func(*query.Cell)) error {
 	cells := map[cellKey]*query.Cell{}
 	where := sel.where()
 	statement := fmt.Sprintf(`SELECT c.run_id, c.function_id, %s AS step, %s AS bucket, count(*), count(c.duration_ns),
@@ -25,14 +46,11 @@ func (d *DB) Cells(ctx context.Context, f query.Filter, step time.Duration, visi
 		min(c.start_ns), max(c.start_ns)
 		FROM monitor_calls AS c WHERE %s GROUP BY c.run_id, c.function_id, step, bucket`,
 		floorTo("c.start_ns", int64(step)), d.engine.Bucket("c.duration_ns"), where.text)
-	err = d.each(ctx, statement, where.args, func(rows Rows) error { return addBucket(rows, cells) })
-	if err != nil {
-		return false, d.fail("sum up calls", err)
-	}
+	err := d.each(ctx, statement, where.args, func(rows Rows) error { return addBucket(rows, cells) })
 	for _, c := range cells {
 		visit(c)
 	}
-	return false, nil
+	return err
 }
 
 type cellKey struct{ run, function, start int64 }

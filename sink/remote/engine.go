@@ -42,6 +42,9 @@ type Dialect interface {
 	Value(index int, path []string) (text, number string)
 	// Bucket groups durations as package histogram does, whatever its numbers.
 	Bucket(column string) string
+	// RolledFrom is from when on monitor_rollups has all calls, in nanoseconds since
+	// 1970; math.MaxInt64 where there is no such table.
+	RolledFrom() int64
 	// Under is the condition that a caller of the call, direct or not, is one of
 	// a function that the text, a condition on a.function_id, takes.
 	Under(functions string) string

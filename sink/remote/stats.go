@@ -35,7 +35,7 @@ func (d *DB) Functions(ctx context.Context, f query.Filter) ([]query.FunctionSta
 	return durations.Stats(), nil
 }
 
-// RolledFunctions is Functions with quantiles within 1.6 %: the server sums up. counted
+// RolledFunctions is Functions with quantiles within 1.6 %, of Cells. counted
 // is false: that they come of calls makes them no better.
 func (d *DB) RolledFunctions(ctx context.Context, f query.Filter) (all []query.FunctionStats, counted bool, err error) {
 	list, err := d.AllFunctions(ctx)

@@ -20,6 +20,7 @@ import (
 type engine struct {
 	address *sink.Address
 	pool    *pgxpool.Pool
+	rolled  int64 // from when on there are rollups
 }
 
 func (e *engine) String() string       { return e.address.String() }
@@ -114,6 +115,8 @@ func cell(oid uint32, text []byte) any {
 	}
 	return string(text)
 }
+
+func (e *engine) RolledFrom() int64 { return e.rolled }
 
 func (e *engine) Text(column string) string { return column + "::text" }
 

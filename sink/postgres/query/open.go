@@ -80,6 +80,9 @@ func (e *engine) check(ctx context.Context) error {
 	if err := e.pool.QueryRow(ctx, "SELECT version FROM monitor_schema").Scan(&version); err != nil {
 		return err
 	}
+	if version == postgres.SchemaVersion {
+		return e.pool.QueryRow(ctx, "SELECT rolled_ns FROM monitor_schema").Scan(&e.rolled)
+	}
 	switch {
 	case version < postgres.SchemaVersion:
 		return fmt.Errorf("%w: its tables are of version %d, this build reads %d; an agent of this build brings them up to date", ErrOlder, version, postgres.SchemaVersion)

@@ -199,6 +199,7 @@ func (c compare) sums(ctx context.Context, f query.Filter) {
 		same(c, "Cells of "+step.String(), func(r dashboard.Repository) ([]string, error) { return cells(ctx, r, f, step, exact) })
 	}
 	sums(time.Second, true)
+	c.rolled(ctx, f)
 	if timed := !f.Since.IsZero() || !f.Until.IsZero() || f.Query.Has(filter.Since, filter.From, filter.To); !timed && f.Pin == (query.CallID{}) {
 		sums(10*time.Second, false)
 		sums(3*time.Minute, false)
@@ -209,6 +210,23 @@ func (c compare) sums(ctx context.Context, f query.Filter) {
 		same(c, "Links", func(r dashboard.Repository) ([]string, error) { return links(ctx, r, f, true) })
 	} else if f.Session != "" || len(f.Runs) == 0 && f.Query.Text == "run:1" { // all of its runs have ended: SQLite's edges are complete
 		same(c, "Links", func(r dashboard.Repository) ([]string, error) { return links(ctx, r, f, false) })
+	}
+}
+
+// rolled compares sums that are made of minutes with those that are made of calls.
+func (c compare) rolled(ctx context.Context, f query.Filter) {
+	c.Helper()
+	total := func(r dashboard.Repository, step time.Duration) string {
+		var calls, errors, total, longest int64
+		var durations histogram.Histogram
+		_, err := r.Cells(ctx, f, step, func(cell *query.Cell) {
+			calls, errors, total, longest = calls+cell.Calls, errors+cell.Errors, total+cell.Total, max(longest, cell.Max)
+			durations.Add(cell.Durations)
+		})
+		return fmt.Sprint(calls, errors, total, longest, durations.Append(nil), err)
+	}
+	if want, got := total(c.file, time.Second), total(c.server, time.Hour); got != want {
+		c.Errorf("all Cells: different\nSQLite     %s\nPostgreSQL %s", want, got)
 	}
 }
 
