@@ -128,7 +128,8 @@ func (s *Server) Start(ctx context.Context) error {
 	defer cancel()
 	for {
 		if s.process == nil {
-			s.process = s.command("postgres", "-D", s.dir, "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-k", "")
+			// Shared memory is in its folder: a server that is killed leaves it behind.
+			s.process = s.command("postgres", "-D", s.dir, "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-k", "", "-c", "dynamic_shared_memory_type=mmap")
 			if err := s.process.Start(); err != nil {
 				return err
 			}
