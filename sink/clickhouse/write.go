@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -129,20 +128,20 @@ func eachFunction(b *sink.Batch, visit func(*spool.Function)) {
 }
 
 // writeFunctions makes rows of the functions of a batch that are not known yet.
-func (s *Store) writeFunctions(ctx context.Context, b *sink.Batch) (err error) {
+func (s *Store) writeFunctions(ctx context.Context, b *sink.Batch) error {
 	var r rows
 	added := map[[32]byte]bool{}
 	eachFunction(b, func(f *spool.Function) {
-		if s.functions[f.Digest] || added[f.Digest] || err != nil {
+		if s.functions[f.Digest] || added[f.Digest] {
 			return
 		}
 		added[f.Digest] = true
-		err = r.function(f)
+		r.function(f)
 	})
-	if err != nil || len(r) == 0 {
-		return err
+	if len(r) == 0 {
+		return nil
 	}
-	err = s.client.insert(ctx, "monitor_stored_functions", `function_id, digest, name, package, file, line, signature, "group", process, options, source, data, value_names, value_outputs`, r)
+	err := s.client.insert(ctx, "monitor_stored_functions", `function_id, digest, name, package, file, line, signature, "group", process, options, source, data, value_names, value_outputs`, r)
 	if err != nil {
 		return err
 	}
@@ -153,27 +152,14 @@ func (s *Store) writeFunctions(ctx context.Context, b *sink.Batch) (err error) {
 }
 
 // function appends a row of monitor_stored_functions.
-func (r *rows) function(f *spool.Function) error {
-	type datum struct {
-		Name   string `json:"name"`
-		Type   string `json:"type"`
-		Output bool   `json:"output"`
-	}
-	list := make([]datum, len(f.Data))
-	for i, d := range f.Data {
-		list[i] = datum(d)
-	}
-	data, err := json.Marshal(list)
-	if err != nil {
-		return err
-	}
+func (r *rows) function(f *spool.Function) {
 	r.int64(functionID(f))
 	r.fixed(f.Digest[:])
 	r.text(f.Name)
 	r.text(f.Package)
 	r.text(f.File)
 	r.int32(int32(f.Line))
-	for _, text := range []string{f.Signature, f.Group, f.Process, f.Options, f.Source, string(data)} {
+	for _, text := range []string{f.Signature, f.Group, f.Process, f.Options, f.Source, f.DataJSON()} {
 		r.text(text)
 	}
 	r.length(len(f.Data))
@@ -184,7 +170,6 @@ func (r *rows) function(f *spool.Function) error {
 	for _, d := range f.Data {
 		r.bool(d.Output)
 	}
-	return nil
 }
 
 func (s *Store) writeStacks(ctx context.Context, b *sink.Batch) error {

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
@@ -57,19 +56,6 @@ func (s *Store) writeFunctions(ctx context.Context, tx pgx.Tx, b *sink.Batch) er
 }
 
 func writeFunction(ctx context.Context, tx pgx.Tx, f *spool.Function, used int64) (id int64, err error) {
-	type datum struct {
-		Name   string `json:"name"`
-		Type   string `json:"type"`
-		Output bool   `json:"output"`
-	}
-	list := make([]datum, len(f.Data))
-	for i, d := range f.Data {
-		list[i] = datum(d)
-	}
-	data, err := json.Marshal(list)
-	if err != nil {
-		return 0, err
-	}
 	// Looked for first: an insertion takes a number whether it inserts or not.
 	err = tx.QueryRow(ctx, "UPDATE monitor_functions SET used_ns = greatest(used_ns, $1) WHERE digest = $2 RETURNING function_id", used, f.Digest[:]).Scan(&id)
 	if !errors.Is(err, pgx.ErrNoRows) {
@@ -79,7 +65,7 @@ func writeFunction(ctx context.Context, tx pgx.Tx, f *spool.Function, used int64
 		(digest, name, package, file, line, signature, "group", process, options, source, data, used_ns)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (digest) DO UPDATE SET used_ns = greatest(had.used_ns, excluded.used_ns) RETURNING function_id`,
-		f.Digest[:], clean(f.Name), clean(f.Package), clean(f.File), f.Line, clean(f.Signature), clean(f.Group), clean(f.Process), clean(f.Options), clean(f.Source), string(data), used).Scan(&id)
+		f.Digest[:], clean(f.Name), clean(f.Package), clean(f.File), f.Line, clean(f.Signature), clean(f.Group), clean(f.Process), clean(f.Options), clean(f.Source), f.DataJSON(), used).Scan(&id)
 	return id, err
 }
 

@@ -3,6 +3,7 @@ package spool
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 
 	"github.com/monitorgen/monitorgen/internal/manifest"
 	"github.com/monitorgen/monitorgen/internal/wire"
@@ -76,6 +77,21 @@ type Function struct {
 
 	types  []manifest.Type
 	inputs int // how many of Data are arguments; they come first
+}
+
+// DataJSON is Data as stores keep it (docs/schema.md, functions.data).
+func (f *Function) DataJSON() string {
+	type datum struct {
+		Name   string `json:"name"`
+		Type   string `json:"type"`
+		Output bool   `json:"output"`
+	}
+	list := make([]datum, len(f.Data))
+	for i, d := range f.Data {
+		list[i] = datum(d)
+	}
+	text, _ := json.Marshal(list) // which strings and bools cannot fail
+	return string(text)
 }
 
 // newFunction completes a function from its description.

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/monitorgen/monitorgen/sink"
@@ -57,13 +56,9 @@ func (s *Store) writeFunctions(ctx context.Context, b *sink.Batch) (ids map[*spo
 
 // functionID finds the row of a function or makes it.
 func (s *Store) functionID(ctx context.Context, f *spool.Function) (id int64, err error) {
-	data, err := dataList(f)
-	if err != nil {
-		return 0, err
-	}
 	result, err := s.conn.ExecContext(ctx, `INSERT OR IGNORE INTO monitor_functions
 		(digest, name, package, file, line, signature, "group", process, options, source, data, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		f.Digest[:], f.Name, f.Package, f.File, f.Line, f.Signature, f.Group, f.Process, f.Options, f.Source, data, int64(f.Key))
+		f.Digest[:], f.Name, f.Package, f.File, f.Line, f.Signature, f.Group, f.Process, f.Options, f.Source, f.DataJSON(), int64(f.Key))
 	if err != nil {
 		return 0, err
 	}
@@ -86,19 +81,4 @@ func (s *Store) functionID(ctx context.Context, f *spool.Function) (id int64, er
 		}
 	}
 	return id, nil
-}
-
-// dataList is the JSON of functions.data.
-func dataList(f *spool.Function) (string, error) {
-	type datum struct {
-		Name   string `json:"name"`
-		Type   string `json:"type"`
-		Output bool   `json:"output"`
-	}
-	list := make([]datum, len(f.Data))
-	for i, d := range f.Data {
-		list[i] = datum(d)
-	}
-	text, err := json.Marshal(list)
-	return string(text), err
 }
