@@ -51,6 +51,7 @@ type companion struct {
 	started  map[string]string // by function type, the name of its starter
 	hidden   map[string]string // new names of type parameters, see hideTypeParams
 	aliases  map[string]string // of types called like a variable, see aliasOf
+	borrowed bool              // fields of other packages' types are read
 
 	body   bytes.Buffer
 	indent int
@@ -318,6 +319,9 @@ func (c *companion) text() ([]byte, error) {
 	}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%s\n\n", companionHeader)
+	if c.borrowed && c.form == inPlace {
+		fmt.Fprintf(&out, "//lint:file-ignore SA1019 Fields are read that are there, deprecated or not.\n\n")
+	}
 	if line := c.constraintLine(); line != "" {
 		fmt.Fprintf(&out, "%s\n\n", line)
 	}

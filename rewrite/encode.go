@@ -34,7 +34,23 @@ func (en *encoding) masked(name string, t types.Type, tag string) bool {
 	if slices.Contains(en.mask, name) || tag == "mask" {
 		return true
 	}
-	return secretName.MatchString(strings.ReplaceAll(name, "_", "")) && holdsText(t, nil)
+	return isSecret(t) || secretName.MatchString(strings.ReplaceAll(name, "_", "")) && holdsText(t, nil)
+}
+
+// secretType matches names of types whose values are masked wherever they are,
+// path and package in front: keys, passwords, what a URL has of both.
+var secretType = regexp.MustCompile(`(?i)\.(?:\w*(?:private_?key|passw(?:or)?d|passphrase|secrets?|credentials?|api_?key|access_?key))$|^net/url\.Userinfo$|^crypto/.*DecapsulationKey`)
+
+// isSecret tells whether values of a type are secrets, or lead to one. Numbers are none: an
+// enumeration may be called so.
+func isSecret(t types.Type) bool {
+	if p, ok := types.Unalias(t).(*types.Pointer); ok {
+		return isSecret(p.Elem())
+	}
+	if b, ok := t.Underlying().(*types.Basic); ok && b.Info()&types.IsString == 0 {
+		return false
+	}
+	return secretType.MatchString(typeName(t))
 }
 
 // holdsText tells whether text can be part of a value of the type.
@@ -85,6 +101,8 @@ func (en *encoding) value(expr string, t types.Type) {
 	switch {
 	case en.nested > maxNested:
 		en.stmt("e.Cut()")
+	case isSecret(t):
+		en.stmt("e.Masked()")
 	case en.special(expr, t):
 	case en.method(expr, t):
 	default:

@@ -106,6 +106,7 @@ func (en *encoding) fieldsOf(t types.Type, s *types.Struct) []field {
 			continue
 		}
 		masked := en.masked(v.Name(), v.Type(), tag)
+		en.borrowed = en.borrowed || !masked && v.Pkg() != en.pkg
 		fields = append(fields, field{v.Name(), v.Type(), masked, tag == "deep"})
 	}
 	return fields
