@@ -41,9 +41,12 @@ func (en *encoding) masked(name string, t types.Type, tag string) bool {
 // path and package in front: keys, passwords, what a URL has of both.
 var secretType = regexp.MustCompile(`(?i)\.(?:\w*(?:private_?key|passw(?:or)?d|passphrase|secrets?|credentials?|api_?key|access_?key))$|^net/url\.Userinfo$|^crypto/.*DecapsulationKey`)
 
-// isSecret tells whether values of a type are secrets, or lead to one. Numbers are none: an
-// enumeration may be called so.
+// isSecret tells whether values of a type are secrets, or lead to one. Numbers are
+// none, since an enumeration may be called so, nor are errors: InvalidPassword says what is wrong.
 func isSecret(t types.Type) bool {
+	if implementsError(t) || implementsError(types.NewPointer(t)) {
+		return false
+	}
 	if p, ok := types.Unalias(t).(*types.Pointer); ok {
 		return isSecret(p.Elem())
 	}
