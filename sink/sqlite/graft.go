@@ -31,12 +31,16 @@ type graft struct {
 
 // graftIndex gives a partition an index of entries that are in its order.
 func (s *Store) graftIndex(ctx context.Context, number int64, x *index, entries *noted) error {
-	g, err := beginGraft(ctx, s.path)
+	g, err := openGraft(ctx, s.path)
 	if err != nil {
 		return err
 	}
 	defer g.close()
-	if err := g.index(ctx, number, x, entries); err != nil {
+	tree, err := g.layOut(entries) // before others have to wait
+	if err != nil {
+		return err
+	}
+	if err := g.index(ctx, number, x, tree); err != nil {
 		return err
 	}
 	if err := g.exec(context.WithoutCancel(ctx), "COMMIT"); err != nil {
@@ -46,14 +50,14 @@ func (s *Store) graftIndex(ctx context.Context, number int64, x *index, entries 
 	return nil
 }
 
-// beginGraft begins a transaction, which close rolls back if it was not committed.
-func beginGraft(ctx context.Context, path string) (*graft, error) {
+// openGraft opens the connection; close rolls back what was not committed.
+func openGraft(ctx context.Context, path string) (*graft, error) {
 	g := &graft{db: sql.OpenDB(&connector{driver: new(sqlite.Driver), dsn: dsn(path, busyTimeout)})}
 	var err error
 	if g.conn, err = g.db.Conn(ctx); err != nil {
 		return nil, errors.Join(err, g.db.Close())
 	}
-	for _, statement := range []string{"PRAGMA synchronous = NORMAL", "PRAGMA wal_autocheckpoint = 0", "PRAGMA cache_size = -16384", "BEGIN IMMEDIATE"} {
+	for _, statement := range []string{"PRAGMA synchronous = NORMAL", "PRAGMA wal_autocheckpoint = 0", "PRAGMA cache_size = -16384"} {
 		if err := g.exec(ctx, statement); err != nil {
 			g.close()
 			return nil, err
@@ -76,10 +80,13 @@ func (g *graft) exec(ctx context.Context, statement string, args ...any) error {
 	return err
 }
 
-// index does it within the transaction. Where another process was here first, or
-// took the partition away, there is nothing to do.
-func (g *graft) index(ctx context.Context, number int64, x *index, entries *noted) error {
+// index begins the transaction and does all but commit it. Where another process was
+// here first, or took the partition away, there is nothing to do.
+func (g *graft) index(ctx context.Context, number int64, x *index, tree *btree.Index) error {
 	table := tableName(number)
+	if err := g.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
 	var wanted bool
 	err := g.conn.QueryRowContext(ctx, `SELECT count(*) FROM monitor_partitions WHERE number = ? AND NOT indexed AND NOT expired`, number).Scan(&wanted)
 	if err != nil || !wanted {
@@ -90,10 +97,6 @@ func (g *graft) index(ctx context.Context, number int64, x *index, entries *note
 	}
 	if !g.plain {
 		return g.exec(ctx, "CREATE INDEX "+x.definition(table))
-	}
-	tree, err := g.layOut(entries)
-	if err != nil {
-		return err
 	}
 	numbers, err := g.makeRoom(ctx, x.of(table), tree.Finish())
 	if err != nil {

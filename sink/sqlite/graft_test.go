@@ -158,12 +158,16 @@ func runGraft(path string) {
 	if err != nil {
 		panic(err)
 	}
-	g, err := beginGraft(ctx, path)
+	g, err := openGraft(ctx, path)
+	if err != nil {
+		panic(err)
+	}
+	tree, err := g.layOut(entries)
 	if err == nil {
 		err = g.exec(ctx, "PRAGMA cache_size = 1") // what is written does not stay in memory
 	}
 	if err == nil {
-		err = g.index(ctx, 1, &indexes[len(indexes)-1], entries)
+		err = g.index(ctx, 1, &indexes[len(indexes)-1], tree)
 	}
 	if err != nil {
 		panic(err)
