@@ -51,6 +51,9 @@ func TestAddresses(t *testing.T) {
 		{"clickhouse://db.example/x?user=me", "user and password stand before the host", ""},
 		{"clickhouse://db.example/x?query=DROP", "the store's own", ""},
 		{"clickhouse://db.example/x?default_format=CSV", "the store's own", ""},
+		{"clickhouse://db.example/x?wait_for_async_insert=1&wait_for_async_insert=0", "is said 2 times", ""},
+		{"clickhouse://db.example/x?wait_end_of_query=0", "the store's own", ""},
+		{"clickhouse://db.example/x?retention=1000000h", "50 years at most", ""},
 		{"clickhouse://db.example/x?async_insert=1&wait_for_async_insert=0", "has to be 1", ""},
 		{"clickhouse://me:canary@localhost/x?retention=5", "is no duration of an hour or more", ""},
 	} {

@@ -55,6 +55,13 @@ var (
 	_ sink.Maintainer = (*Store)(nil)
 )
 
+// mostRetention is how long calls can be kept that are not kept for ever: a time to
+// live ends where a DateTime does, in 2106.
+const (
+	mostYears     = 50
+	mostRetention = mostYears * 365 * 24 * time.Hour
+)
+
 // Open returns a Store for clickhouse://user:password@host:8443/database. Another
 // host is reached by https, with its certificate verified, this one by http unless
 // the URL has tls=on; the port is 8443 or 8123 where the URL has none. User and
@@ -66,9 +73,13 @@ func Open(a *sink.Address, o Options) (*Store, error) {
 		o.Getenv = os.Getenv
 	}
 	retention, err := a.Retention()
+	if err == nil && retention > mostRetention {
+		err = fmt.Errorf("%s: calls are kept for %d years at most; retention=off keeps them for ever", a, mostYears)
+	}
 	if err != nil {
 		return nil, err
 	}
+	retention = retention.Truncate(time.Second) // as tables have it
 	client, err := newClient(a, o)
 	if err != nil {
 		return nil, err
@@ -139,9 +150,11 @@ func settings(a *sink.Address) (url.Values, error) {
 	all.Del("tls")
 	for key, values := range all {
 		switch {
+		case len(values) != 1:
+			return nil, fmt.Errorf("%s: %s is said %d times", a, key, len(values))
 		case strings.Contains(key, "password") || key == "user" || key == "username":
 			return nil, fmt.Errorf("%s: user and password stand before the host, or in %s and %s", a, UserVariable, PasswordVariable)
-		case key == "query" || key == "database" || strings.HasSuffix(key, "format") || strings.HasPrefix(key, "session"):
+		case key == "query" || key == "database" || key == "wait_end_of_query" || strings.HasSuffix(key, "format") || strings.HasPrefix(key, "session"):
 			return nil, fmt.Errorf("%s: %s is the store's own to set; the database is the path", a, key)
 		case key == "wait_for_async_insert" && values[0] != "1":
 			return nil, fmt.Errorf("%s: wait_for_async_insert has to be 1: what the server has not written it has not acknowledged", a)
@@ -210,6 +223,10 @@ func (s *Store) prepare(ctx context.Context) error {
 	}
 	if s.dialect, err = newDialect(version); err != nil {
 		return err
+	}
+	if s.dialect.modern {
+		// Whatever the server's own settings are: what it acknowledges is written.
+		s.client.settings.Set("wait_for_async_insert", "1")
 	}
 	there, err := s.client.one(ctx, "EXISTS TABLE monitor_schema")
 	if err == nil && there != "1" {
