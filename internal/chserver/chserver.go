@@ -135,6 +135,7 @@ func (s *Server) Start(ctx context.Context) error {
 			return nil
 		}
 		if ctx.Err() != nil {
+			s.Kill()
 			text, _ := os.ReadFile(s.log)
 			return fmt.Errorf("the engine does not answer: %w\n%s", err, text)
 		}

@@ -84,6 +84,7 @@ func test(ctx context.Context, calls int, down time.Duration, short bool, only s
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}
+	tested := 0
 	for _, test := range []struct {
 		name string
 		run  func(ctx context.Context, victim, dir string, calls int, down time.Duration) (bool, error)
@@ -105,9 +106,13 @@ func test(ctx context.Context, calls int, down time.Duration, short bool, only s
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", test.name, err)
 		}
+		tested++
 		if !good {
 			code = 1
 		}
+	}
+	if tested == 0 {
+		return 0, errors.New("no engine was tested: none is here, or none of those asked for has that name")
 	}
 	return code, nil
 }
