@@ -72,7 +72,7 @@ func JoinRemote(ctx context.Context, traceparent, tracestate string) (context.Co
 	}
 	joined := origin.Join()
 	ctx = NewContext(ctx)
-	if tracestate != "" {
+	if old, _ := ctx.Value(stateKey{}).(string); old != tracestate { // which may be that of another trace
 		ctx = context.WithValue(ctx, stateKey{}, tracestate)
 	}
 	return ctx, joined

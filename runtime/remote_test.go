@@ -140,6 +140,11 @@ func TestRemoteHeaders(t *testing.T) {
 			t.Errorf("%q and %q", gotParent, gotState)
 		}
 		joined.Leave()
+		next, joined := monitor.JoinRemote(ctx, fromRemote+"-00", "")
+		joined.Leave()
+		if gotParent, gotState := monitor.RemoteHeaders(next); gotParent != fromRemote+"-00" || gotState != "" {
+			t.Errorf("of another trace %q and %q", gotParent, gotState)
+		}
 		if gotParent, gotState := monitor.RemoteHeaders(ctx); gotParent != parent || gotState != state {
 			t.Errorf("by the context alone %q and %q", gotParent, gotState)
 		}
