@@ -45,6 +45,3 @@ type Repository interface {
 	// Path is the file, or the address, for people.
 	Path() string
 }
-
-// Database makes a Repository of a SQLite database.
-func Database(db *query.DB) Repository { return db }

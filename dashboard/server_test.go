@@ -74,7 +74,7 @@ func newFixture(t *testing.T, o Options) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	o.Repository, o.Version = Database(db), "test"
+	o.Repository, o.Version = db, "test"
 	f.server = New(o)
 	t.Cleanup(f.server.Close)
 	return f

@@ -83,7 +83,7 @@ func runAgent(ctx context.Context, e *env, args []string) int {
 		return code
 	}
 	if flags.NArg() > 0 {
-		return e.failf("agent takes flags alone, not %q; the database is -db FILE", flags.Args())
+		return e.failf("agent takes flags alone, not %q; the database is -db FILE", namesOf(flags.Args()))
 	}
 	if isURL(a.db) {
 		return e.failf("agent: -db is a file, and %s a store: -store URL", nameOf(a.db))

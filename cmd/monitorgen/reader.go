@@ -35,6 +35,15 @@ func nameOf(name string) string {
 	return "URL"
 }
 
+// namesOf is nameOf of all.
+func namesOf(all []string) []string {
+	names := make([]string, len(all))
+	for i, name := range all {
+		names[i] = nameOf(name)
+	}
+	return names
+}
+
 // isURL tells the address of a server from the name of a file.
 func isURL(name string) bool { return strings.Contains(name, "://") }
 

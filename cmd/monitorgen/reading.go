@@ -48,11 +48,7 @@ func oneFile(e *env, fs *flag.FlagSet) (name string, code int, goOn bool) {
 // oneSource returns the [FILE | URL] argument of a command, "" for none.
 func oneSource(e *env, fs *flag.FlagSet) (name string, code int, goOn bool) {
 	if fs.NArg() > 1 {
-		names := make([]string, fs.NArg())
-		for i, name := range fs.Args() {
-			names[i] = nameOf(name)
-		}
-		return "", e.failf("%s takes one database, not %q; flags come first", fs.Name(), names), false
+		return "", e.failf("%s takes one database, not %q; flags come first", fs.Name(), namesOf(fs.Args())), false
 	}
 	return fs.Arg(0), 0, true
 }

@@ -166,6 +166,7 @@ func TestCommandsReadPostgres(t *testing.T) {
 		{"recover URL", exitFailure, []string{"recover is for a SQLite file"}},
 		{"open URL", exitFailure, []string{"open is for a SQLite file"}},
 		{"agent -once -db URL", exitFailure, []string{"agent: -db is a file"}},
+		{"agent -once URL", exitFailure, []string{"agent takes flags alone"}},
 		{"stats redis://me:canary@localhost/x", exitFailure, []string{"redis://localhost/x cannot be read"}},
 		{"stats postgres://me:canary@db.example/x?sslmode=disable", exitFailure, []string{"would send what is recorded as it is"}},
 		{"stats postgres://monitor:canary@127.0.0.1:1/x", exitFailure, []string{"connection refused"}},

@@ -47,19 +47,12 @@ func (s *Store) connect(ctx context.Context) error {
 }
 
 func (s *Store) prepare(ctx context.Context) error {
-	err := s.conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')").Scan(&s.timescale)
-	if err != nil {
+	if err := within(ctx, operationTimeout, s.makeTables); err != nil {
 		return err
 	}
 	version, err := s.version(ctx)
-	if isUndefined(err) {
-		if err := s.create(ctx); err != nil {
-			return fmt.Errorf("make the tables: %w", err)
-		}
-		version, err = s.version(ctx)
-	}
 	if err == nil && version < SchemaVersion {
-		if err := s.upgrade(ctx); err != nil {
+		if err := within(ctx, upgradeTimeout, s.upgrade); err != nil {
 			return fmt.Errorf("bring the tables up to date: %w", err)
 		}
 		version, err = s.version(ctx)
@@ -70,12 +63,32 @@ func (s *Store) prepare(ctx context.Context) error {
 	if version != SchemaVersion {
 		return fmt.Errorf("%w: version %d, this one writes %d", ErrSchema, version, SchemaVersion)
 	}
-	_, err = s.conn.Exec(ctx, "CREATE TEMPORARY TABLE monitor_staging (LIKE monitor_calls) ON COMMIT DELETE ROWS")
-	return err
+	return within(ctx, operationTimeout, func(ctx context.Context) error {
+		_, err := s.conn.Exec(ctx, "CREATE TEMPORARY TABLE monitor_staging (LIKE monitor_calls) ON COMMIT DELETE ROWS")
+		return err
+	})
+}
+
+// makeTables makes the tables where there are none.
+func (s *Store) makeTables(ctx context.Context) error {
+	err := s.conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')").Scan(&s.timescale)
+	if err != nil {
+		return err
+	}
+	if _, err = s.version(ctx); !isUndefined(err) {
+		return err
+	}
+	if err := s.create(ctx); err != nil {
+		return fmt.Errorf("make the tables: %w", err)
+	}
+	return nil
 }
 
 func (s *Store) version(ctx context.Context) (version int, err error) {
-	return version, s.conn.QueryRow(ctx, "SELECT version FROM monitor_schema").Scan(&version)
+	err = within(ctx, operationTimeout, func(ctx context.Context) error {
+		return s.conn.QueryRow(ctx, "SELECT version FROM monitor_schema").Scan(&version)
+	})
+	return version, err
 }
 
 func isUndefined(err error) bool {
@@ -91,7 +104,7 @@ func (s *Store) upgrade(ctx context.Context) error {
 			return err
 		}
 		var version int
-		if err := tx.QueryRow(ctx, "SELECT version FROM monitor_schema").Scan(&version); err != nil || version == SchemaVersion {
+		if err := tx.QueryRow(ctx, "SELECT version FROM monitor_schema").Scan(&version); err != nil || version >= SchemaVersion {
 			return err
 		}
 		_, err := tx.Exec(ctx, upgrade)

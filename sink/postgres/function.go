@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,42 +20,49 @@ import (
 // usedUntil is the end of the partition of a start.
 func usedUntil(start int64) int64 { return beginning(start) + int64(partitionSpan) }
 
+// Agents write the same rows at the same time, all of them when a partition begins:
+// they do so in one order, that of digests, so that none waits for one that waits for it.
+
 // writeFunctions makes rows of the functions of a batch that are not known yet, or
 // not as being used at that time.
 func (s *Store) writeFunctions(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
+	functions, until := map[[32]byte]*spool.Function{}, map[[32]byte]int64{}
 	var last *spool.Function
-	var until int64
-	add := func(f *spool.Function, start int64) error {
-		if f == last && start < until {
-			return nil
+	var lastUntil int64
+	add := func(f *spool.Function, start int64) {
+		if f == last && start < lastUntil {
+			return
 		}
 		used := usedUntil(start)
-		last, until = f, max(used, s.functions[f.Digest].used)
-		if s.functions[f.Digest].used >= used {
-			return nil
+		if used > max(s.functions[f.Digest].used, until[f.Digest]) {
+			functions[f.Digest], until[f.Digest] = f, used
 		}
-		id, err := writeFunction(ctx, tx, f, used)
-		s.functions[f.Digest] = known{id, used}
-		return err
+		last, lastUntil = f, max(s.functions[f.Digest].used, until[f.Digest])
 	}
 	for i := range b.Calls {
-		if err := add(b.Calls[i].Function, b.Calls[i].Start); err != nil {
-			return err
-		}
+		add(b.Calls[i].Function, b.Calls[i].Start)
 	}
 	for _, d := range b.Drops {
-		if err := add(d.Function, d.Time); err != nil {
-			return err
-		}
+		add(d.Function, d.Time)
 	}
 	if b.Open != nil {
 		for i := range b.Open.Calls {
-			if err := add(b.Open.Calls[i].Function, b.Open.Calls[i].Start); err != nil {
-				return err
-			}
+			add(b.Open.Calls[i].Function, b.Open.Calls[i].Start)
 		}
 	}
+	for _, digest := range inOrder(functions) {
+		id, err := writeFunction(ctx, tx, functions[digest], until[digest])
+		if err != nil {
+			return err
+		}
+		s.functions[digest] = known{id, until[digest]}
+	}
 	return nil
+}
+
+// inOrder returns digests in the order in which rows are written.
+func inOrder[V any](byDigest map[[32]byte]V) [][32]byte {
+	return slices.SortedFunc(maps.Keys(byDigest), func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) })
 }
 
 func writeFunction(ctx context.Context, tx pgx.Tx, f *spool.Function, used int64) (id int64, err error) {
@@ -70,17 +80,23 @@ func writeFunction(ctx context.Context, tx pgx.Tx, f *spool.Function, used int64
 }
 
 func (s *Store) writeStacks(ctx context.Context, tx pgx.Tx, b *sink.Batch) error {
+	stacks, until := map[[32]byte]*spool.Stack{}, map[[32]byte]int64{}
 	for i := range b.Calls {
-		stack, used := b.Calls[i].Stack, usedUntil(b.Calls[i].Start)
-		if stack == nil || s.stacks[stack.Digest] >= used {
+		stack := b.Calls[i].Stack
+		if stack == nil {
 			continue
 		}
+		if used := usedUntil(b.Calls[i].Start); used > max(s.stacks[stack.Digest], until[stack.Digest]) {
+			stacks[stack.Digest], until[stack.Digest] = stack, used
+		}
+	}
+	for _, digest := range inOrder(stacks) {
 		_, err := tx.Exec(ctx, `INSERT INTO monitor_stacks AS had (digest, text, used_ns) VALUES ($1, $2, $3)
-			ON CONFLICT (digest) DO UPDATE SET used_ns = greatest(had.used_ns, excluded.used_ns)`, stack.Digest[:], clean(stack.Text), used)
+			ON CONFLICT (digest) DO UPDATE SET used_ns = greatest(had.used_ns, excluded.used_ns)`, digest[:], clean(stacks[digest].Text), until[digest])
 		if err != nil {
 			return err
 		}
-		s.stacks[stack.Digest] = used
+		s.stacks[digest] = until[digest]
 	}
 	return nil
 }

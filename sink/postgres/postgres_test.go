@@ -225,6 +225,11 @@ func testUpgrade(t *testing.T, server *pgserver.Server) {
 	write(t, s, &sink.Batch{Run: id, Calls: calls(2, 3, 1_700_006_400_000_000_000)})
 	want(t, server, "SELECT count(*), count(DISTINCT function_id), max(batch), (SELECT sum(calls)::int FROM old.monitor_counts) FROM old.monitor_calls", "3 1 1 3")
 	want(t, server, "SELECT count(*) FROM old.monitor_functions WHERE used_ns > 1700028000000000000", "1")
+	// An agent of before, connected since, is refused: what it writes would not be counted.
+	_, err = conn.Exec(t.Context(), "CREATE TEMPORARY TABLE staging AS SELECT * FROM monitor_calls LIMIT 1; ALTER TABLE staging DROP COLUMN batch; UPDATE staging SET call_id = 99; INSERT INTO monitor_calls SELECT * FROM staging")
+	if err == nil || !strings.Contains(err.Error(), "batch") {
+		t.Errorf("an agent of before is told %v", err)
+	}
 	again := open(t, server.URL()+"?search_path=old")
 	if _, _, err := again.Run(t.Context(), &spool.Info{ID: "old"}); err != nil {
 		t.Error(err)

@@ -57,7 +57,7 @@ CREATE TABLE monitor_calls (
 	exception   text,
 	stack       bytea,            -- monitor_stacks.digest
 	data        json,             -- array: arguments, then results
-	batch       bigint NOT NULL DEFAULT 0, -- of its run: they are committed in this order
+	batch       bigint NOT NULL,  -- of its run: they are committed in this order
 	PRIMARY KEY (run_id, call_id, start_ns)
 ) /*PARTITION*/;
 CREATE INDEX monitor_calls_function ON monitor_calls (function_id, start_ns);

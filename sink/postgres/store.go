@@ -24,10 +24,11 @@ func init() {
 }
 
 // Bounds of the wait for a server that does not answer: for a connection, and for
-// an operation, a batch of 50,000 calls for instance.
+// an operation, a batch of 50,000 calls for instance. An upgrade reads all calls.
 const (
 	connectTimeout   = 10 * time.Second
 	operationTimeout = time.Minute
+	upgradeTimeout   = 6 * time.Hour
 )
 
 // Store writes one database by one connection, which it makes when it is needed
@@ -121,13 +122,11 @@ func (s *Store) forget() {
 
 // do does an operation on the connection, and closes it after a failure.
 func (s *Store) do(ctx context.Context, what string, operation func(context.Context) error) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
-	defer cancel()
 	if s.conn == nil {
 		err = s.connect(ctx)
 	}
 	if err == nil {
-		err = operation(ctx)
+		err = within(ctx, operationTimeout, operation)
 	}
 	if err == nil {
 		return nil
@@ -136,6 +135,13 @@ func (s *Store) do(ctx context.Context, what string, operation func(context.Cont
 		s.letGo()
 	}
 	return fmt.Errorf("%s: %s: %w", s, what, s.address.Hide(err))
+}
+
+// within does an operation, which gets a bound of time.
+func within(ctx context.Context, bound time.Duration, operation func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	return operation(ctx)
 }
 
 func (s *Store) letGo() {

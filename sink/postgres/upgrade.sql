@@ -1,4 +1,7 @@
--- From version 1 of schema.sql to version 2.
+-- From version 1 of schema.sql to version 2. Agents of before wait, in the order in
+-- which they lock; then they are told at their next call, which has no batch, that
+-- the tables are of another version.
+LOCK TABLE monitor_runs, monitor_functions, monitor_stacks, monitor_calls IN ACCESS EXCLUSIVE MODE;
 CREATE TABLE monitor_rollups (
 	run_id      bigint NOT NULL,
 	start_s     bigint NOT NULL,  -- seconds since 1970 UTC, of a minute
@@ -22,6 +25,7 @@ CREATE TABLE monitor_counts (
 INSERT INTO monitor_counts SELECT run_id, start_ns - ((start_ns % 21600000000000) + 21600000000000) % 21600000000000 AS from_ns, count(*) FROM monitor_calls GROUP BY run_id, from_ns;
 ALTER TABLE monitor_runs ADD COLUMN batches bigint NOT NULL DEFAULT 0;
 ALTER TABLE monitor_calls ADD COLUMN batch bigint NOT NULL DEFAULT 0;
+ALTER TABLE monitor_calls ALTER COLUMN batch DROP DEFAULT;
 CREATE INDEX monitor_calls_trace ON monitor_calls (run_id, trace_id);
 CREATE INDEX monitor_calls_batch ON monitor_calls (run_id, batch);
 CREATE INDEX monitor_calls_failed ON monitor_calls (run_id, call_id) WHERE failed;

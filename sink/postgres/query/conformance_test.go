@@ -139,10 +139,10 @@ var (
 		Signature: "func (d *Desk) Submit(o Order, n int) (id any, err error)", Options: "group=desk.orders", Digest: [32]byte{2}, Source: "func Submit() {}",
 		Data: []manifest.Datum{{Name: "o", Type: "Order"}, {Name: "n", Type: "int"}, {Name: "id", Type: "any", Output: true}, {Name: "err", Type: "error", Output: true}}}
 	price = &spool.Function{Name: "Price", Package: "example.com/desk/pricing", Process: "pricing.Price", Group: "desk.pricing", File: "pricing.go", Line: 9,
-		Digest: [32]byte{3}, Data: []manifest.Datum{{Name: "n", Type: "float64"}, {Name: "sym", Type: "string"}, {Name: "ok", Type: "bool"}, {Name: "px", Type: "float64", Output: true}}}
+		Digest: [32]byte{5}, Data: []manifest.Datum{{Name: "n", Type: "float64"}, {Name: "sym", Type: "string"}, {Name: "ok", Type: "bool"}, {Name: "px", Type: "float64", Output: true}}}
 	price2 = &spool.Function{Name: "Price", Package: "example.com/desk/pricing", Process: "pricing.Price", Group: "desk.pricing", File: "pricing.go", Line: 12,
-		Digest: [32]byte{4}, Data: price.Data}
-	quiet = &spool.Function{Name: "Quiet", Package: "example.com/desk", Process: "desk.Quiet", Group: "desk.orders", Digest: [32]byte{5}}
+		Digest: [32]byte{3}, Data: price.Data}
+	quiet = &spool.Function{Name: "Quiet", Package: "example.com/desk", Process: "desk.Quiet", Group: "desk.orders", Digest: [32]byte{4}}
 )
 
 // symbols are texts that are awkward in patterns, in JSON and in SQL.

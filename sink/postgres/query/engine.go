@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -53,6 +54,10 @@ func numbered(statement string) string {
 	return out.String()
 }
 
+// errNoRows is of statements that would return none. COPY is one, which in a
+// transaction that is read only can still write files of the server and run its programs.
+var errNoRows = errors.New("only statements that return rows are run")
+
 // Table runs a user's statement in a transaction that is read only, by itself: the
 // protocol takes one statement. The connection goes afterwards, with all that the
 // statement may have set.
@@ -68,7 +73,14 @@ func (e *engine) Table(ctx context.Context, statement string, limit int) (*vocab
 	if _, err := conn.Exec(ctx, "BEGIN READ ONLY"); err != nil {
 		return nil, err
 	}
-	result := conn.PgConn().ExecParams(ctx, statement, nil, nil, nil, nil)
+	prepared, err := conn.PgConn().Prepare(ctx, "", statement, nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(prepared.Fields) == 0 {
+		return nil, errNoRows
+	}
+	result := conn.PgConn().ExecPrepared(ctx, "", nil, nil, nil)
 	table := &vocabulary.Table{Columns: []string{}, Rows: [][]any{}}
 	fields := result.FieldDescriptions()
 	for _, f := range fields {

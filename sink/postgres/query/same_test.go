@@ -450,7 +450,7 @@ func TestSQL(t *testing.T) {
 	for _, statement := range []string{
 		"DELETE FROM monitor_calls", "WITH gone AS (DELETE FROM monitor_calls RETURNING 1) SELECT * FROM gone", "EXPLAIN ANALYZE DELETE FROM monitor_calls",
 		"SELECT 1; DELETE FROM monitor_calls", "SELECT $$'$$; COMMIT; DELETE FROM monitor_calls; --'", "SELECT set_config('transaction_read_only', 'off', false)",
-		"SELECT nothing FROM nowhere", "SELECT nextval(pg_get_serial_sequence('monitor_runs', 'run_id'))",
+		"SELECT nothing FROM nowhere", "COPY (SELECT 1) TO PROGRAM 'cat >/dev/null'", "LOCK TABLE monitor_calls", "SELECT nextval(pg_get_serial_sequence('monitor_runs', 'run_id'))",
 	} {
 		if table, err := p.server.SQL(t.Context(), statement, 10); err == nil {
 			t.Errorf("%s: got %v", statement, table.Rows)
